@@ -1,0 +1,31 @@
+# 営業オンライン: every command of daily work. `make help` lists them.
+
+PYTHON := .venv/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup develop run check test
+
+help: ## この一覧を表示する
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup: ## 実行に必要なものを .venv に入れる（ハッシュ検証つき）
+	@sh deploy/install.sh requirements.txt
+
+develop: ## 開発とテストに必要なものを .venv に入れる
+	@sh deploy/install.sh requirements-dev.txt
+
+run: setup ## すべてを起動する（Ctrl-C で停止、ポートは EIGYO_PORT）
+	@exec $(PYTHON) -m deploy.run
+
+check: develop ## 書式、型、依存の向き、テンプレート、マイグレーションを検査する
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy .
+	$(PYTHON) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(PYTHON) -m djlint --lint templates
+	$(PYTHON) manage.py makemigrations --check --dry-run
+	$(PYTHON) manage.py check
+
+test: check ## check のあと、使い捨てのデータベースですべてのテストを実行する（ARGS=… は pytest へ）
+	$(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest $(ARGS)

@@ -1,0 +1,158 @@
+"""Shape of input: sign-in, purpose, and the registry of people."""
+
+import unicodedata
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+
+from accesscontrol.models import Card, Organisation, Posting, Staff
+from accesscontrol.operations import PIN_DIGITS, Attempt
+from audit.choices import Purpose
+
+NEEDS_REFERENCE = {
+    Purpose.SUPPLY_START: "受付番号",
+    Purpose.NEW_INSTALLATION: "受付番号",
+    Purpose.OUTAGE: "工事番号または停電番号",
+    Purpose.OTHER: "内容",
+}
+OFFICE_PURPOSES = (Purpose.LOG_REVIEW, Purpose.REGISTRY, Purpose.OTHER)
+INQUIRY_PURPOSES = tuple(purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY})
+
+
+def half_width(value: str) -> str:
+    """Fold what a card reader types under a Japanese keyboard layout to plain digits."""
+    return unicodedata.normalize("NFKC", value).strip()
+
+
+class SignInForm(forms.Form):
+    """A card number read or typed, and the PIN."""
+
+    card = forms.CharField(label="職員証番号", max_length=32)
+    pin = forms.CharField(label="暗証番号", max_length=32)
+    next = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def attempt(self) -> Attempt:
+        """Return the card number and PIN as typed, folded to half width."""
+        return Attempt(half_width(self.cleaned_data["card"]), half_width(self.cleaned_data["pin"]))
+
+
+class PurposeForm(forms.Form):
+    """利用目的, with a reference where the purpose needs one."""
+
+    purpose = forms.ChoiceField(label="利用目的", choices=[])
+    reference = forms.CharField(label="番号・内容", max_length=80, required=False)
+    next = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, purposes: tuple[Purpose, ...], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["purpose"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = [(purpose.value, purpose.label) for purpose in purposes]
+        field.error_messages["required"] = "利用目的を選んでください。"
+        field.error_messages["invalid_choice"] = "一覧にある利用目的を選んでください。"
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the reference a purpose needs."""
+        given = self.cleaned_data
+        purpose = given.get("purpose")
+        needed = NEEDS_REFERENCE.get(Purpose(purpose)) if purpose else None
+        if needed and not given.get("reference"):
+            self.add_error("reference", f"この利用目的では{needed}を入力してください。")
+        return given
+
+
+class PeriodForm(forms.ModelForm[Any]):
+    """A row with a half-open period, asked as its two ends in Japan time."""
+
+    period_field: ClassVar[str] = "during"
+    since = forms.DateTimeField(
+        label="開始",
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={"required": "開始の日時を入力してください。"},
+    )
+    until = forms.DateTimeField(
+        label="終了（この時刻の前まで）",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text="終わりが決まっていないときは空欄のままにします。",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if period := getattr(self.instance, self.period_field, None):
+            self.initial.setdefault("since", period.lower)
+            self.initial.setdefault("until", period.upper)
+
+    def clean(self) -> dict[str, Any]:
+        """Turn the two ends into the period, so that the model's constraints see it."""
+        given = super().clean() or self.cleaned_data
+        since, until = given.get("since"), given.get("until")
+        if isinstance(since, datetime):
+            if isinstance(until, datetime) and until <= since:
+                self.add_error("until", "終了は開始より後の日時にしてください。")
+            else:
+                setattr(self.instance, self.period_field, DateTimeTZRange(since, until, "[)"))
+        return given
+
+
+class OrganisationForm(forms.ModelForm[Organisation]):
+    """組織."""
+
+    class Meta:
+        model = Organisation
+        fields = ("code", "name", "kind")
+
+
+class StaffForm(forms.ModelForm[Staff]):
+    """職員."""
+
+    class Meta:
+        model = Staff
+        fields = ("number", "name", "kana")
+
+
+class PostingForm(PeriodForm):
+    """所属."""
+
+    class Meta:
+        model = Posting
+        fields = ("staff", "organisation", "department", "duty", "engaged_for")
+
+
+class CardForm(PeriodForm):
+    """職員証; the PIN is set on a page of its own."""
+
+    period_field = "valid"
+
+    class Meta:
+        model = Card
+        fields = ("number", "kind", "company", "staff")
+
+
+class PinForm(forms.Form):
+    """A new PIN, typed twice by its owner."""
+
+    pin = forms.CharField(
+        label=f"新しい暗証番号（数字{PIN_DIGITS}桁）",
+        widget=forms.PasswordInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+    )
+    again = forms.CharField(
+        label="もう一度",
+        widget=forms.PasswordInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Compare both."""
+        if self.cleaned_data.get("pin") != self.cleaned_data.get("again"):
+            self.add_error("again", "2回の入力が一致しません。もう一度入力してください。")
+        return self.cleaned_data
+
+
+class ReasonForm(forms.Form):
+    """Why something is stopped."""
+
+    reason = forms.CharField(
+        label="理由", max_length=200, error_messages={"required": "理由を入力してください。"}
+    )

@@ -1,0 +1,260 @@
+"""Writes to people, cards, sessions and alerts. Each takes the time; changes name who makes them."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.contrib.auth.hashers import check_password, make_password
+from django.core.exceptions import ValidationError
+from django.core.mail import send_mail
+from django.db import models, transaction
+
+from accesscontrol import queries
+from accesscontrol.choices import EndReason
+from accesscontrol.clearance import Clearance
+from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
+from accesscontrol.situation import Situation, TerminalFacts, clearance
+from accesscontrol.viewer import describe
+from audit import log
+from audit.choices import Action, Outcome
+from audit.entry import Entry
+
+PIN_DIGITS = 6
+
+
+class SignInFailed(Exception):
+    """Unknown card, wrong PIN or a pause in force: one answer for all three."""
+
+
+class SignInRefused(Exception):
+    """The PIN was right, but terminal, card and place do not agree."""
+
+    def __init__(self, decided: Clearance) -> None:
+        super().__init__(", ".join(reason.code for reason in decided.reasons))
+        self.clearance = decided
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A card number and PIN typed or read at a terminal."""
+
+    card_number: str
+    pin: str
+
+
+def token_hash(token: str) -> str:
+    """Return what is stored of a session token."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def sign_in(
+    attempt: Attempt, *, terminal: TerminalFacts, purpose: str = "", at: datetime, request: str
+) -> str:
+    """Open a session and return its token.
+
+    Raises SignInFailed with the same work done for an unknown card, a wrong PIN and a pause, or
+    SignInRefused when everything is right but does not agree. Every outcome is on the read log.
+    """
+    card = _proven_card(attempt, terminal=terminal, at=at)
+    if card is None:
+        _log(Situation(terminal=terminal, card=None, at=at), Clearance(), Outcome.REFUSED, request, ("C-001",))
+        raise SignInFailed
+    situation = Situation(terminal=terminal, card=queries.card_facts(card, at), at=at)
+    decided = clearance(situation)
+    if not decided.agreed:
+        refuse(situation, decided, action=Action.SIGN_IN, request=request)
+        raise SignInRefused(decided)
+    _log(situation, decided, Outcome.ALLOWED, request)
+    token = secrets.token_urlsafe(32)
+    with transaction.atomic():
+        _end_others(card=card, terminal_number=terminal.number, at=at)
+        WorkSession.objects.create(
+            token_hash=token_hash(token),
+            card=card,
+            terminal_number=terminal.number,
+            started_at=at,
+            last_seen_at=at,
+            purpose=purpose,
+        )
+    return token
+
+
+def _proven_card(attempt: Attempt, *, terminal: TerminalFacts, at: datetime) -> Card | None:
+    """Return the card if its PIN is right and no pause is in force; hash once in every case."""
+    with transaction.atomic():
+        guard, _ = TerminalGuard.objects.select_for_update().get_or_create(terminal_number=terminal.number)
+        card = Card.objects.select_for_update(of=("self",)).filter(number=attempt.card_number).first()
+        right = check_password(attempt.pin, card.pin_hash if card and card.pin_hash else _dummy_hash())
+        paused = _paused(guard, at) or (card is not None and _paused(card, at))
+        if card is not None and card.pin_hash and right and not paused:
+            _forget_failures(card)
+            _forget_failures(guard)
+            return queries.card_by_number(card.number)
+        if not paused:
+            _count_failure(guard, settings.PIN_ATTEMPTS_PER_TERMINAL, at)
+            if card is not None:
+                _count_failure(card, settings.PIN_ATTEMPTS_PER_CARD, at)
+    return None
+
+
+_DUMMY: list[str] = []
+
+
+def _dummy_hash() -> str:
+    if not _DUMMY:
+        _DUMMY.append(make_password(secrets.token_hex(16)))
+    return _DUMMY[0]
+
+
+def _paused(counted: Card | TerminalGuard, at: datetime) -> bool:
+    return counted.locked_until is not None and at < counted.locked_until
+
+
+def _count_failure(counted: Card | TerminalGuard, limit: int, at: datetime) -> None:
+    """Count a wrong PIN; at the limit a pause of fixed length starts. Tries during a pause do not count."""
+    counted.failed_attempts += 1
+    if counted.failed_attempts >= limit:
+        counted.failed_attempts = 0
+        counted.locked_until = at + settings.PIN_LOCKOUT
+    counted.save(update_fields=["failed_attempts", "locked_until"])
+
+
+def _forget_failures(counted: Card | TerminalGuard) -> None:
+    if counted.failed_attempts or counted.locked_until:
+        counted.failed_attempts, counted.locked_until = 0, None
+        counted.save(update_fields=["failed_attempts", "locked_until"])
+
+
+def _end_others(*, card: Card, terminal_number: str, at: datetime) -> None:
+    WorkSession.objects.filter(
+        models.Q(card=card) | models.Q(terminal_number=terminal_number), ended_at__isnull=True
+    ).update(ended_at=at, end_reason=EndReason.REPLACED)
+
+
+def choose_purpose(session: WorkSession, *, purpose: str, reference: str, at: datetime) -> None:
+    """Set the purpose of use of a session."""
+    session.purpose, session.purpose_reference, session.last_seen_at = purpose, reference, at
+    session.save(update_fields=["purpose", "purpose_reference", "last_seen_at"])
+
+
+def touch(session: WorkSession, *, at: datetime) -> None:
+    """Note that a session is in use."""
+    session.last_seen_at = at
+    session.save(update_fields=["last_seen_at"])
+
+
+def end_session(session: WorkSession, *, reason: EndReason, at: datetime) -> None:
+    """End a session; one that has ended stays as it is."""
+    WorkSession.objects.filter(pk=session.pk, ended_at__isnull=True).update(
+        ended_at=at, end_reason=reason
+    )
+
+
+def sign_out(session: WorkSession, situation: Situation, *, request: str, at: datetime) -> None:
+    """End a session at the person's wish."""
+    end_session(session, reason=EndReason.SIGNED_OUT, at=at)
+    _log(situation, clearance(situation), Outcome.ALLOWED, request, action=Action.SIGN_OUT)
+
+
+def close_idle_sessions(*, at: datetime) -> int:
+    """End the sessions nobody has used for settings.IDLE_LIMIT."""
+    return WorkSession.objects.filter(
+        ended_at__isnull=True, last_seen_at__lte=at - settings.IDLE_LIMIT
+    ).update(ended_at=at, end_reason=EndReason.IDLE)
+
+
+def refuse(situation: Situation, decided: Clearance, *, action: Action, request: str) -> None:
+    """Put a refusal on the read log, and tell compliance when it points to a wrong binding."""
+    codes = tuple(dict.fromkeys(reason.code for reason in decided.reasons))
+    receipt = _log(situation, decided, Outcome.REFUSED, request, codes, action=action)
+    telling = [reason for reason in decided.reasons if reason.alert]
+    if not telling:
+        return
+    actor = describe(situation, decided)
+    Alert.objects.create(
+        raised_at=situation.at,
+        codes=list(codes),
+        summary=telling[0].title,
+        terminal_number=actor.terminal,
+        card_number=actor.card,
+        person=actor.person_name,
+        place=actor.place,
+        log_entry=receipt.number,
+    )
+
+
+def _log(
+    situation: Situation,
+    decided: Clearance,
+    outcome: Outcome,
+    request: str,
+    codes: tuple[str, ...] = (),
+    *,
+    action: Action = Action.SIGN_IN,
+) -> log.Receipt:
+    entry = Entry(
+        actor=describe(situation, decided),
+        action=action,
+        outcome=outcome,
+        at=situation.at,
+        request=request,
+        reasons=codes,
+    )
+    return log.append([entry])[0]
+
+
+def notify_alerts(*, at: datetime) -> int:
+    """Mail the alerts not yet told; each is marked in the transaction that tells it, so none is lost."""
+    told = 0
+    with transaction.atomic():
+        for alert in Alert.objects.select_for_update(skip_locked=True).filter(notified_at__isnull=True)[:50]:
+            send_mail(
+                f"【通報】{' '.join(alert.codes)} {alert.summary}",
+                f"端末 {alert.terminal_number or '不明'}\n場所 {alert.place or '不明'}\n"
+                f"職員証 {alert.card_number or 'なし'}\n閲覧記録 {alert.log_entry}\n",
+                None,
+                settings.ALERT_RECIPIENTS,
+            )
+            alert.notified_at = at
+            alert.save(update_fields=["notified_at"])
+            told += 1
+    return told
+
+
+def acknowledge_alert(alert: Alert, *, by: Staff, at: datetime) -> None:
+    """Note who has seen an alert; the first one stands."""
+    Alert.objects.filter(pk=alert.pk, acknowledged_at__isnull=True).update(
+        acknowledged_at=at, acknowledged_by=str(by)
+    )
+
+
+def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
+    """Set a new PIN of six digits. `by` is None only for the sample region."""
+    if len(pin) != PIN_DIGITS or not pin.isascii() or not pin.isdigit() or len(set(pin)) < 3:
+        raise ValidationError(
+            f"暗証番号は数字{PIN_DIGITS}桁で、同じ数字ばかりにならないように決めてください。"
+        )
+    card.pin_hash = make_password(pin)
+    card.failed_attempts, card.locked_until = 0, None
+    card.save()
+
+
+def suspend_card(card: Card, *, reason: str, by: Staff, at: datetime) -> None:
+    """Stop a card; its open session dies on the next request."""
+    card.suspended_at, card.suspended_reason = at, reason
+    card.save()
+
+
+def resume_card(card: Card, *, by: Staff, at: datetime) -> None:
+    """Let a suspended card work again."""
+    card.suspended_at, card.suspended_reason = None, ""
+    card.save()
+
+
+def record(row: models.Model, *, by: Staff, at: datetime) -> None:
+    """Check and save one row of the registry; its history is kept by django-auditlog."""
+    row.full_clean()
+    row.save()
+

@@ -1,0 +1,1 @@
+"""閲覧記録: the read log. Append, search; knows no other app."""

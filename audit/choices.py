@@ -1,0 +1,38 @@
+"""The words of the read log; their values stand in the entries for ever, so none is ever changed."""
+
+from django.db.models import TextChoices
+
+
+class Action(TextChoices):
+    """What a person or program did."""
+
+    SEARCH = "search", "検索"
+    LIST = "list", "一覧"
+    OPEN = "open", "詳細"
+    PRINT = "print", "印刷"
+    SIGN_IN = "sign_in", "利用開始"
+    SIGN_OUT = "sign_out", "利用終了"
+    ENROL = "enrol", "端末の登録"
+    ENTER = "enter", "画面を開く"
+    READ_LOG = "read_log", "閲覧記録の閲覧"
+
+
+class Outcome(TextChoices):
+    """How it ended."""
+
+    ALLOWED = "allowed", "許可"
+    MASKED = "masked", "閲覧対象外"
+    REFUSED = "refused", "拒否"
+
+
+class Purpose(TextChoices):
+    """利用目的: why customer information is looked up, chosen once a session (行為規制: no other use)."""
+
+    CONTRACT_INQUIRY = "contract_inquiry", "契約照会対応"
+    SUPPLY_START = "supply_start", "供給開始・廃止の受付"
+    NEW_INSTALLATION = "new_installation", "新増設工事の受付"
+    OUTAGE = "outage", "停電・設備対応"
+    NIGHT_DUTY = "night_duty", "当直対応"
+    LOG_REVIEW = "log_review", "閲覧記録の点検"
+    REGISTRY = "registry", "台帳の管理"
+    OTHER = "other", "その他"

@@ -1,0 +1,93 @@
+"""One entry of the read log as a value, and its exact text.
+
+The text is RFC 8785 canonical JSON: what is stored is what is hashed later. Field *names* are
+recorded, never values of customers (research: audit §3.5).
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import rfc8785
+
+from audit.choices import Action, Outcome
+
+VERSION = 1
+NONCE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did it, with what, from where: copies of what was true then, no keys into other tables."""
+
+    person: str = ""
+    person_name: str = ""
+    company: str = ""
+    department: str = ""
+    side: str = ""
+    card: str = ""
+    card_kind: str = ""
+    terminal: str = ""
+    terminal_class: str = ""
+    lu: str = ""
+    place: str = ""
+    zone: str = ""
+    purpose: str = ""
+    purpose_reference: str = ""
+    policy: str = ""
+    claims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One disclosure, refusal or sign-in.
+
+    `point` is the 22-digit 供給地点特定番号; `fields` and `masked` are field names; `query` tells how
+    was searched, personal terms as keyed hashes only; `reasons` are refusal codes.
+    """
+
+    actor: Actor
+    action: Action
+    outcome: Outcome
+    at: datetime
+    request: str
+    point: str = ""
+    own: bool | None = None
+    voltage_class: str = ""
+    fields: tuple[str, ...] = ()
+    masked: tuple[str, ...] = ()
+    query: dict[str, str] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    rows: int | None = None
+
+    def payload(self) -> str:
+        """Return the canonical text, with a fresh nonce so that a short entry cannot be guessed from its hash."""
+        document: dict[str, Any] = {
+            "v": VERSION,
+            "nonce": secrets.token_hex(NONCE_BYTES),
+            "at": self.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "request": self.request,
+            "action": self.action.value,
+            "outcome": self.outcome.value,
+            "fields": list(self.fields),
+            "masked": list(self.masked),
+            "reasons": list(self.reasons),
+            **{name: value for name in Actor.__slots__ if (value := _plain(self.actor, name))},
+        }
+        if self.point:
+            document["point"] = self.point
+        if self.own is not None:
+            document["own"] = self.own
+        if self.voltage_class:
+            document["voltage_class"] = self.voltage_class
+        if self.query:
+            document["query"] = self.query
+        if self.rows is not None:
+            document["rows"] = self.rows
+        return rfc8785.dumps(document).decode()
+
+
+def _plain(actor: Actor, name: str) -> str | list[str]:
+    value = getattr(actor, name)
+    return list(value) if isinstance(value, tuple) else value

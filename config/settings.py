@@ -1,0 +1,238 @@
+"""One settings file; what differs between places comes from the environment (see .env.example)."""
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+
+from config import env, logs
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# The tools that only read the code (types, lint, migrations check) run without a database or secrets.
+TOOL_RUN = any(
+    word in sys.argv[0] for word in ("mypy", "lint-imports", "djlint", "stubtest")
+) or sys.argv[1:2] in (["check"], ["makemigrations"], ["collectstatic"], ["make_region"])
+
+SECRET_KEY = env.text("EIGYO_SECRET_KEY", "only-for-tools" if TOOL_RUN else "")
+QUERY_HASH_KEY = env.text("EIGYO_QUERY_HASH_KEY", "only-for-tools" if TOOL_RUN else "")
+PROXY_SECRET = env.text("EIGYO_PROXY_SECRET")
+HTTPS = env.flag("EIGYO_HTTPS")
+DEBUG = False
+ALLOWED_HOSTS = env.words("EIGYO_ALLOWED_HOSTS", "127.0.0.1,localhost")
+CSRF_TRUSTED_ORIGINS = env.words("EIGYO_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "eigyo",
+    "terminals",
+    "accesscontrol",
+    "audit",
+    "auditlog",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "csp",
+    "django_htmx",
+    "django_tables2",
+    "django_filters",
+    "lucide",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+
+# The order is the way of a request: who is the terminal, who is the person, what may be seen.
+MIDDLEWARE = [
+    "accesscontrol.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "accesscontrol.middleware.NoStoreMiddleware",
+    "terminals.middleware.TerminalMiddleware",
+    "accesscontrol.middleware.ViewerMiddleware",
+    "auditlog.middleware.AuditlogMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "accesscontrol.Staff"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.messages.context_processors.messages",
+                "accesscontrol.context_processors.viewing_conditions",
+            ],
+            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "lucide.templatetags.lucide"],
+        },
+    },
+]
+
+# One login role per alias (docs/adr/0002); a process holds only the aliases its environment names.
+_LOG_WRITE = "-c statement_timeout=2000 -c lock_timeout=2000 -c synchronous_commit=on"
+_LOOK_UP = "-c statement_timeout=5000 -c default_transaction_read_only=on"
+_ALIASES = {
+    "default": env.database("EIGYO_DB_DEFAULT", "-c statement_timeout=10000"),
+    "nw": env.database("EIGYO_DB_NW", _LOOK_UP),
+    "retail": env.database("EIGYO_DB_RETAIL", _LOOK_UP),
+    "feed": env.database("EIGYO_DB_FEED"),
+    "audit": env.database("EIGYO_DB_AUDIT", _LOG_WRITE),
+    "log": env.database("EIGYO_DB_LOG", "-c statement_timeout=10000 -c default_transaction_read_only=on"),
+    "owner": env.database("EIGYO_DB_OWNER"),
+}
+DATABASES = {alias: value for alias, value in _ALIASES.items() if value}
+if "default" not in DATABASES:
+    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
+DATABASE_ROUTERS = ["eigyo.routers.OneDoorRouter"]
+
+REDIS_URL = env.text("EIGYO_REDIS_URL")
+CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+}
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TIMEZONE = "Asia/Tokyo"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "notify-alerts": {"task": "accesscontrol.tasks.notify_alerts", "schedule": timedelta(seconds=20)},
+    "close-idle-sessions": {
+        "task": "accesscontrol.tasks.close_idle_sessions",
+        "schedule": timedelta(minutes=1),
+    },
+    "make-log-partitions": {"task": "audit.tasks.make_partitions", "schedule": timedelta(hours=6)},
+}
+
+# Access control: a new rule is one function and one line here.
+ACCESS_CLAIMS = [
+    "terminals.claims.registration",
+    "terminals.claims.terminal_class",
+    "terminals.claims.ledger_holder",
+    "terminals.claims.place",
+    "accesscontrol.claims.card_kind",
+    "accesscontrol.claims.card_validity",
+    "accesscontrol.claims.card_company",
+    "accesscontrol.claims.posting",
+]
+IDLE_LIMIT = timedelta(minutes=15)
+IDLE_WARNING = timedelta(minutes=2)
+PIN_ATTEMPTS_PER_CARD = 5
+PIN_ATTEMPTS_PER_TERMINAL = 10
+PIN_LOCKOUT = timedelta(minutes=15)
+ENROLMENT_CODE_LIFETIME = timedelta(hours=24)
+ALERT_RECIPIENTS = env.words("EIGYO_ALERT_RECIPIENTS", "compliance@eigyo.invalid")
+
+PAGE_ROWS = 50
+EXACT_COUNT_LIMIT = 10_000
+IMPORT_SHRINK_LIMIT = 0.05
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+
+LANGUAGE_CODE = "ja"
+LANGUAGES = [("ja", "日本語"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Tokyo"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env.text("EIGYO_STATIC_ROOT", str(BASE_DIR / "build" / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
+CSRF_FAILURE_VIEW = "accesscontrol.views.csrf_failure"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXY_SECRET else None
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = ["security.W003"]  # sessions are our own: accesscontrol.WorkSession
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+EMAIL_BACKEND = (
+    "django.core.mail.backends.filebased.EmailBackend"
+    if env.text("EIGYO_MAIL_DIR")
+    else "django.core.mail.backends.smtp.EmailBackend"
+)
+EMAIL_FILE_PATH = env.text("EIGYO_MAIL_DIR") or None
+EMAIL_HOST = env.text("EIGYO_MAIL_HOST", "localhost")
+DEFAULT_FROM_EMAIL = env.text("EIGYO_MAIL_FROM", "eigyo@eigyo.invalid")
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accesscontrol.authentication.ViewerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["accesscontrol.authentication.MayInquire"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "accesscontrol.problems.problem_details",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "TITLE": "営業オンライン API",
+    "DESCRIPTION": (
+        "供給地点の検索と照会。画面と同じ端末・職員証・場所・利用目的の判定を受け、"
+        "開示した項目はすべて閲覧記録に残ります。"
+    ),
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {"VoltageClassEnum": "eigyo.choices.VoltageClass"},
+}
+DJANGO_TABLES2_TEMPLATE = "components/table.html"
+
+AUDITLOG_INCLUDE_ALL_MODELS = False
+AUDITLOG_STORE_JSON_CHANGES = True
+
+LOGGING_CONFIG = "logging.config.dictConfig"
+LOGGING = logs.LOGGING
+logs.configure()

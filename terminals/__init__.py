@@ -1,0 +1,1 @@
+"""端末: places and zone owners, terminals, the ledger, LU registrations, recognition."""
