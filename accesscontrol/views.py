@@ -9,10 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.debug import sensitive_post_parameters
 
-from accesscontrol import context_processors, forms, operations, queries
+from accesscontrol import context_processors, forms, operations, policy, queries
+from accesscontrol.clearance import Side
 from accesscontrol.http import (
     SESSION_COOKIE,
     EigyoRequest,
@@ -28,6 +29,7 @@ from accesscontrol.http import (
 )
 from accesscontrol.models import Alert
 from accesscontrol.situation import Situation
+from audit.choices import Action
 
 SIGN_IN_FAILED = (
     "職員証番号または暗証番号が正しくないか、続けて誤ったため一時的に止められています。"
@@ -63,7 +65,7 @@ def start(request: EigyoRequest) -> HttpResponse:
                 return _with_session(redirect(f"{reverse('purpose')}?{target}"), token)
     if not decided.agreed and request.method != "POST":
         situation = Situation(terminal=request.terminal, card=None, at=request.at)
-        operations.refuse(situation, decided, action=operations.Action.ENTER, request=request.id)
+        operations.refuse(situation, decided, action=Action.ENTER, request=request.id)
         return refusal_page(request, decided)
     return render(
         request,
@@ -112,7 +114,7 @@ def purpose(request: ViewerRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 def home(request: ViewerRequest) -> HttpResponse:
     """Go to the first page of the viewer's duty."""
     return redirect(context_processors.HOME.get(context_processors.duty_of(request.viewer), "/me/terminal/"))
@@ -139,7 +141,7 @@ def stay(request: ViewerRequest) -> HttpResponse:
     return redirect(_safe(request, request.POST.get("next", "")) or "home")
 
 
-@require_GET
+@require_safe
 def my_terminal(request: ViewerRequest) -> HttpResponse:
     """Show the viewer why this terminal, card and place allow what they allow."""
     return render(
@@ -149,7 +151,7 @@ def my_terminal(request: ViewerRequest) -> HttpResponse:
     )
 
 
-@require_GET
+@require_safe
 @permission_required("accesscontrol.review_alerts", raise_exception=True)
 def alerts(request: ViewerRequest) -> HttpResponse:
     """List the alerts, those nobody has seen first."""
@@ -173,7 +175,22 @@ def acknowledge_alert(request: ViewerRequest, pk: int) -> HttpResponse:
 
 
 @open_to_anyone
-@require_GET
+@require_safe
+def help_page(request: HttpRequest) -> HttpResponse:
+    """Explain how to use the system, with the matrix of 参考1 as it is in force."""
+    return render(request, "help.html", {"matrix": matrix_rows(), "version": policy.VERSION})
+
+
+def matrix_rows() -> list[tuple[str, str, str]]:
+    """Return the rows of the policy matrix in words."""
+    words = {policy.Rule.ALL: "○", policy.Rule.OWN: "○（自社分のみ）", policy.Rule.NEVER: "×"}
+    return [
+        (item.value, words[row[Side.NW]], words[row[Side.RETAIL]]) for item, row in policy.MATRIX.items()
+    ]
+
+
+@open_to_anyone
+@require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """Tell the proxy that the process answers."""
     return HttpResponse("ok", content_type="text/plain")

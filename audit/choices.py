@@ -36,3 +36,17 @@ class Purpose(TextChoices):
     LOG_REVIEW = "log_review", "閲覧記録の点検"
     REGISTRY = "registry", "台帳の管理"
     OTHER = "other", "その他"
+
+
+FIELD_LABELS = {
+    "number": "供給地点特定番号",
+    "holder_name": "契約名義",
+    "holder_kana": "契約名義カナ",
+    "postal_code": "郵便番号",
+    "address": "供給地点住所",
+    "phone": "電話番号",
+    "voltage_class": "電圧区分",
+    "contract_capacity": "契約容量",
+    "load_capacity": "負荷設備容量",
+    "breaker_capacity": "主開閉器容量",
+}

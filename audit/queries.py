@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import TruncDay
 
-from audit.choices import Action, Outcome
+from audit.choices import FIELD_LABELS, Action, Outcome, Purpose
 from audit.models import LogEntry
 
 ALIAS = "log"
@@ -44,7 +45,19 @@ class Line:
     logged_at: datetime
     action: str
     outcome: str
+    purpose: str
+    payload: str
     detail: dict[str, Any]
+
+    @property
+    def fields(self) -> list[str]:
+        """Return the fields shown, in words."""
+        return [FIELD_LABELS.get(name, name) for name in self.detail["fields"]]
+
+    @property
+    def masked(self) -> list[str]:
+        """Return the fields withheld, in words."""
+        return [FIELD_LABELS.get(name, name) for name in self.detail["masked"]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,28 +118,27 @@ def entry(number: int) -> Line | None:
 
 def figures(condition: Condition) -> Figures:
     """Count entries, distinct points, people and terminals, and the exceptions."""
-    where, values = _where(condition)
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*), count(DISTINCT point), count(DISTINCT person), count(DISTINCT terminal),"
-            " count(*) FILTER (WHERE outcome = %s), count(*) FILTER (WHERE outcome = %s)"
-            f" FROM entry WHERE {where}",
-            [Outcome.MASKED.value, Outcome.REFUSED.value, *values],
-        )
-        return Figures(*cursor.fetchone())
+    counted = _matching(condition).aggregate(
+        entries=Count("id"),
+        points=Count("point", distinct=True),
+        people=Count("person", distinct=True),
+        terminals=Count("terminal", distinct=True),
+        masked=Count("id", filter=Q(outcome=Outcome.MASKED)),
+        refused=Count("id", filter=Q(outcome=Outcome.REFUSED)),
+    )
+    return Figures(**counted)
 
 
 def by_day(condition: Condition) -> list[tuple[datetime, int, int]]:
     """Return (Tokyo day, entries, refusals) for each day with entries."""
-    where, values = _where(condition)
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT date_trunc('day', logged_at AT TIME ZONE 'Asia/Tokyo') AS day, count(*),"
-            " count(*) FILTER (WHERE outcome = %s)"
-            f" FROM entry WHERE {where} GROUP BY day ORDER BY day",
-            [Outcome.REFUSED.value, *values],
-        )
-        return list(cursor.fetchall())
+    days = (
+        _matching(condition)
+        .annotate(day=TruncDay("logged_at"))
+        .values("day")
+        .annotate(entries=Count("id"), refused=Count("id", filter=Q(outcome=Outcome.REFUSED)))
+        .order_by("day")
+    )
+    return [(day["day"], day["entries"], day["refused"]) for day in days]
 
 
 def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]:
@@ -174,21 +186,14 @@ def _matching(condition: Condition) -> QuerySet[LogEntry]:
     return LogEntry.objects.using(ALIAS).filter(where)
 
 
-def _where(condition: Condition) -> tuple[str, list[Any]]:
-    parts, values = ["logged_at >= %s", "logged_at < %s"], [condition.since, condition.until]
-    for name in ("terminal", "card", "person", "point", "outcome", "action"):
-        if value := getattr(condition, name):
-            parts.append(f"{name} = %s")
-            values.append(value)
-    return " AND ".join(parts), values
-
-
 def _line(found: LogEntry) -> Line:
     return Line(
         found.id,
         found.logged_at,
         Action(found.action).label,
         Outcome(found.outcome).label,
+        Purpose(found.purpose).label if found.purpose else "",
+        found.payload,
         json.loads(found.payload),
     )
 

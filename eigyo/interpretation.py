@@ -41,9 +41,7 @@ class NotSearchable(ValueError):
     """The text cannot be looked for; the message says what to type instead."""
 
 
-def interpret(
-    text: str, *, kind: str = "", match: str = "", own_only: bool = False
-) -> Search:
+def interpret(text: str, *, kind: str = "", match: str = "", own_only: bool = False) -> Search:
     """Return the reading of a text; `kind` and `match` override the guess. Raises NotSearchable."""
     cleaned = " ".join(text.replace("\x00", "").split())
     if not cleaned:
@@ -53,8 +51,12 @@ def interpret(
     chosen = SearchKind(kind) if kind in SearchKind.values else guess(cleaned)
     key = fold(cleaned, chosen)
     if not key:
-        raise NotSearchable(f"{chosen.label}として探せる文字がありません。探し方を変えるか、入力し直してください。")
-    search = Search(text=cleaned, kind=chosen, match=_match(chosen, key), key=key, own_only=own_only)
+        raise NotSearchable(
+            f"{chosen.label}として探せる文字がありません。探し方を変えるか、入力し直してください。"
+        )
+    search = Search(
+        text=cleaned, kind=chosen, match=_match(chosen, key), key=key, own_only=own_only
+    )
     return replace(search, match=_allowed(search, match))
 
 
@@ -63,7 +65,11 @@ def guess(text: str) -> SearchKind:
     folded = unicodedata.normalize("NFKC", text)
     if _DIGITS.fullmatch(folded):
         digits = phone_key(folded)
-        return SearchKind.PHONE if digits.startswith("0") and len(digits) in {10, 11} else SearchKind.NUMBER
+        return (
+            SearchKind.PHONE
+            if digits.startswith("0") and len(digits) in {10, 11}
+            else SearchKind.NUMBER
+        )
     if _PLACE.search(folded):
         return SearchKind.ADDRESS
     return SearchKind.KANA if _KANA.fullmatch(text) else SearchKind.NAME

@@ -104,7 +104,8 @@ def point(side: Side, number: str) -> Found | None:
     """Return one point by its number."""
     with _cursor(side) as cursor:
         cursor.execute(
-            f"SELECT {_columns('s', _POINT_COLUMNS)} FROM supply_point s WHERE s.number = %s", [number]
+            f"SELECT {_columns('s', _POINT_COLUMNS)} FROM supply_point s WHERE s.number = %s",
+            [number],
         )
         found = _with_contracts(cursor, side, cursor.fetchall())
         return found[0] if found else None
@@ -157,7 +158,8 @@ def _count(
 ) -> tuple[int, bool]:
     """Count exactly up to a limit; above it, take the planner's estimate to two digits."""
     cursor.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT %s) few", [*values, limit + 1]
+        f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT %s) few",
+        [*values, limit + 1],
     )
     counted = int(cursor.fetchone()[0])
     if counted <= limit:
@@ -173,7 +175,9 @@ def _two_digits(number: int) -> int:
     return number // step * step
 
 
-def _with_contracts(cursor: CursorWrapper, side: Side, points: list[tuple[Any, ...]]) -> list[Found]:
+def _with_contracts(
+    cursor: CursorWrapper, side: Side, points: list[tuple[Any, ...]]
+) -> list[Found]:
     if not points:
         return []
     cursor.execute(
@@ -181,11 +185,17 @@ def _with_contracts(cursor: CursorWrapper, side: Side, points: list[tuple[Any, .
         " WHERE c.supply_point_id = ANY(%s)",
         [[found[0] for found in points]],
     )
-    contracts = {row[0]: dict(zip(_CONTRACT_COLUMNS, row[1:], strict=True)) for row in cursor.fetchall()}
+    contracts = {
+        row[0]: dict(zip(_CONTRACT_COLUMNS, row[1:], strict=True)) for row in cursor.fetchall()
+    }
     return [_found(row, contracts.get(row[0], {})) for row in points]
 
 
 def _found(row: tuple[Any, ...], contract: dict[str, Any]) -> Found:
     point = dict(zip(_POINT_COLUMNS, row, strict=True))
-    values = {"number": point["number"], "postal_code": point["postal_code"], "address": point["address"]}
+    values = {
+        "number": point["number"],
+        "postal_code": point["postal_code"],
+        "address": point["address"],
+    }
     return Found(point["number"], bool(point["own"]), values | contract)

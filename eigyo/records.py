@@ -37,8 +37,7 @@ class Record:
     @property
     def groups(self) -> tuple[str, ...]:
         """Return the number in its groups 2-4-4-4-4-4."""
-        digits = self.number
-        return (digits[:2], *(digits[start : start + 4] for start in range(2, len(digits), 4)))
+        return groups(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +55,11 @@ class Results:
     def count_label(self) -> str:
         """Return the count in words: exact, or 約 when it is an estimate."""
         return f"{self.count:,}件" if self.exact else f"約{self.count:,}件"
+
+
+def groups(number: str) -> tuple[str, ...]:
+    """Return a supply point number in the groups people read it in: 2-4-4-4-4-4."""
+    return (number[:2], *(number[start : start + 4] for start in range(2, len(number), 4)))
 
 
 def record(disclosed: Disclosed) -> Record:

@@ -13,7 +13,13 @@ from django.db import models, transaction
 from accesscontrol.models import Staff
 from terminals import queries
 from terminals.choices import ZoneKind
-from terminals.models import EnrolledDevice, EnrolmentCode, Terminal, TerminalLastSeen
+from terminals.models import (
+    EnrolledDevice,
+    EnrolmentCode,
+    Terminal,
+    TerminalCertificate,
+    TerminalLastSeen,
+)
 from terminals.recognition import RecognisedTerminal
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -120,6 +126,21 @@ def revoke_devices(terminal: Terminal, *, reason: str, at: datetime) -> None:
     for enrolled in EnrolledDevice.objects.filter(terminal=terminal, revoked_at__isnull=True):
         enrolled.revoked_at, enrolled.revoked_reason = at, reason
         enrolled.save(update_fields=["revoked_at", "revoked_reason"])
+
+
+def register_certificate(
+    certificate: TerminalCertificate, *, terminal: Terminal, by: Staff, at: datetime
+) -> None:
+    """Bind a client certificate to a terminal."""
+    certificate.terminal, certificate.registered_at = terminal, at
+    certificate.full_clean()
+    certificate.save()
+
+
+def revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datetime) -> None:
+    """Stop accepting a certificate; it stops at the next request."""
+    certificate.revoked_at = at
+    certificate.save()
 
 
 def suspend(terminal: Terminal, *, reason: str, by: Staff | None, at: datetime) -> None:

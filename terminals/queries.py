@@ -101,3 +101,25 @@ def places() -> QuerySet[Place]:
 def zone_ownerships() -> QuerySet[ZoneOwnership]:
     """Return all zone ownerships, newest first."""
     return ZoneOwnership.objects.select_related("place__building").order_by("-during", "place")
+
+
+def deployments() -> QuerySet[Deployment]:
+    """Return all deployments, newest first."""
+    return Deployment.objects.select_related("terminal", "holder", "place__building").order_by(
+        "-during", "terminal__number"
+    )
+
+
+def registrations() -> QuerySet[LuRegistration]:
+    """Return all LU registrations, newest first."""
+    return LuRegistration.objects.select_related("terminal").order_by("-during", "terminal__number")
+
+
+def devices(terminal: Terminal) -> QuerySet[EnrolledDevice]:
+    """Return the devices ever enrolled as a terminal, newest first."""
+    return EnrolledDevice.objects.filter(terminal=terminal).order_by("-enrolled_at")
+
+
+def certificates(terminal: Terminal) -> QuerySet[TerminalCertificate]:
+    """Return the certificates of a terminal, newest first."""
+    return TerminalCertificate.objects.filter(terminal=terminal).order_by("-registered_at")

@@ -1,1 +1,22 @@
-urlpatterns: list[object] = []
+"""Routes of the terminal registry and of enrolment."""
+
+from django.urls import path
+
+from terminals import views
+from terminals.registers import REGISTERS
+
+urlpatterns = [
+    path("terminal/", views.this_device, name="this_device"),
+    *(route for register in REGISTERS for route in register.urls()),
+    path("terminals/<int:pk>/", views.terminal, name="terminal"),
+    path("terminals/<int:pk>/code/", views.issue_code, name="issue_code"),
+    path("terminals/<int:pk>/suspend/", views.suspend, name="suspend_terminal"),
+    path("terminals/<int:pk>/resume/", views.resume, name="resume_terminal"),
+    path("terminals/<int:pk>/revoke/", views.revoke_devices, name="revoke_devices"),
+    path("terminals/<int:pk>/certificates/", views.add_certificate, name="add_certificate"),
+    path(
+        "terminals/<int:pk>/certificates/<int:certificate>/revoke/",
+        views.revoke_certificate,
+        name="revoke_certificate",
+    ),
+]

@@ -1,0 +1,187 @@
+"""Generic pages of the registries: list, create, edit, history. Never for customer rows.
+
+A register names its model, form, columns and permission; every write goes through one operation.
+"""
+
+from typing import Any, ClassVar
+
+import django_filters
+import django_tables2 as tables
+from auditlog.models import LogEntry
+from django import forms
+from django.contrib import messages
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models, transaction
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, path, reverse
+from django.views.generic import View
+from django_filters.views import FilterView
+from django_tables2.views import SingleTableMixin
+
+from accesscontrol import operations
+
+HISTORY_ROWS = 50
+
+
+class Register:
+    """One register: what it lists and how it is edited. Subclass and set the attributes."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    lead: ClassVar[str] = ""
+    model: ClassVar[type[models.Model]]
+    form: ClassVar[type[forms.ModelForm[Any]]]
+    table: ClassVar[type[tables.Table]]
+    view_permission: ClassVar[str]
+    edit_permission: ClassVar[str]
+    search_fields: ClassVar[tuple[str, ...]] = ()
+    detail_url: ClassVar[str] = ""
+
+    @classmethod
+    def rows(cls, request: Any) -> QuerySet[Any]:
+        """Return the rows of the list."""
+        raise LookupError(f"{cls.__name__} names no rows")
+
+    @classmethod
+    def urls(cls) -> list[URLPattern]:
+        """Return the routes of this register."""
+        made = {"register": cls}
+        return [
+            path(f"{cls.name}/", RegisterList.as_view(**made), name=cls.name),
+            path(f"{cls.name}/new/", RegisterEdit.as_view(**made), name=f"{cls.name}_new"),
+            path(f"{cls.name}/<int:pk>/edit/", RegisterEdit.as_view(**made), name=f"{cls.name}_edit"),
+        ]
+
+
+def filterset(register: type[Register]) -> type[django_filters.FilterSet]:
+    """Return a filter with one search box over the register's text columns."""
+
+    def search(queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        condition = Q()
+        for field in register.search_fields:
+            condition |= Q(**{f"{field}__icontains": value})
+        return queryset.filter(condition)
+
+    return type(
+        f"{register.__name__}Filter",
+        (django_filters.FilterSet,),
+        {"q": django_filters.CharFilter(label="さがす", method=search), "__module__": __name__},
+    )
+
+
+class _Guarded(View):
+    """A page of a register, open to the duty that carries its permission."""
+
+    register: type[Register] = Register
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        """Refuse other duties."""
+        if not request.user.has_perm(self.permission()):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+    def permission(self) -> str:
+        """Return what a viewer needs."""
+        return self.register.view_permission
+
+
+class RegisterList(_Guarded, SingleTableMixin, FilterView):
+    """The rows of a register with a search box."""
+
+    template_name = "registry/list.html"
+    paginate_by = 50
+
+    def get_queryset(self) -> QuerySet[Any]:
+        """Return the register's rows."""
+        return self.register.rows(self.request)
+
+    def get_filterset_class(self) -> type[django_filters.FilterSet]:
+        """Return the register's search box."""
+        return filterset(self.register)
+
+    def get_table_class(self) -> type[tables.Table]:
+        """Return the register's columns."""
+        return self.register.table
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Add what the page says of the register."""
+        may_edit = self.request.user.has_perm(self.register.edit_permission)
+        return super().get_context_data(**kwargs) | {
+            "register": self.register,
+            "new_url": reverse(f"{self.register.name}_new") if may_edit else "",
+        }
+
+
+class RegisterEdit(_Guarded):
+    """Create or change one row; the history stands beside it."""
+
+    def permission(self) -> str:
+        """Return what an editor needs."""
+        return self.register.edit_permission
+
+    def get(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
+        """Show the form."""
+        row = get_object_or_404(self.register.model, pk=pk) if pk else None
+        return self._page(request, self.register.form(instance=row), row)
+
+    def post(self, request: Any, pk: int | None = None) -> HttpResponse:
+        """Save the row, or show the form again with every fault named and nothing lost."""
+        row = get_object_or_404(self.register.model, pk=pk) if pk else None
+        form = self.register.form(request.POST, instance=row)
+        if form.is_valid():
+            try:
+                with transaction.atomic():
+                    operations.record(form.instance, by=request.user, at=request.at)
+            except ValidationError as error:
+                form.add_error(None, error.messages)
+            else:
+                messages.success(request, f"{self.register.title}「{form.instance}」を保存しました。")
+                return redirect(self.register.detail_url or self.register.name, **self._target(form))
+        return self._page(request, form, row, status=400)
+
+    def _target(self, form: forms.ModelForm[Any]) -> dict[str, Any]:
+        return {"pk": form.instance.pk} if self.register.detail_url else {}
+
+    def _page(
+        self, request: HttpRequest, form: forms.ModelForm[Any], row: Any, status: int = 200
+    ) -> HttpResponse:
+        context = {
+            "register": self.register,
+            "list_url": reverse(self.register.name),
+            "form": form,
+            "is_new": row is None,
+            "row_name": str(row) if row else "",
+            "history": history(row) if row else [],
+        }
+        return render(request, "registry/edit.html", context, status=status)
+
+
+def history(row: models.Model) -> list[dict[str, Any]]:
+    """Return who changed what when, newest first, as plain values."""
+    entries = (
+        LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(row), object_id=row.pk
+        )
+        .select_related("actor")
+        .order_by("-timestamp")[:HISTORY_ROWS]
+    )
+    return [
+        {
+            "at": entry.timestamp,
+            "by": str(entry.actor) if entry.actor else "システム",
+            "action": {0: "作成", 1: "変更", 2: "削除"}.get(entry.action, ""),
+            "changes": _changes(row, entry),
+        }
+        for entry in entries
+    ]
+
+
+def _changes(row: models.Model, entry: LogEntry) -> list[tuple[str, str, str]]:
+    shown = []
+    for field, pair in entry.changes_display_dict.items():
+        before, after = (("" if value in (None, "None") else str(value)) for value in pair)
+        shown.append((str(field), before, after))
+    return shown

@@ -1,0 +1,225 @@
+"""取り込み: bring a file of supply points into force, all or nothing.
+
+Stage by COPY as the `feed` role, check every row, apply in one transaction. The file is the whole
+area: a point it no longer names keeps number and address, loses its contract and is not own
+(unknown = not own).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+from django.db import connections, transaction
+from psycopg import sql
+
+from eigyo import exchange
+from eigyo.models import ImportRun
+from eigyo.municipalities import municipality_codes
+
+ALIAS = "feed"
+CHUNK = 1 << 20
+STAGED = ("line", *exchange.STAGED_COLUMNS, "municipality_code")
+Progress = Callable[[int], None]
+
+_STAGE = """
+CREATE TEMPORARY TABLE staged (
+  line integer NOT NULL, number text COLLATE "C", holder_name text, holder_kana text, postal_code text, address text,
+  phone text, voltage_class text, contract_capacity integer, contract_capacity_unit text, load_capacity integer,
+  load_capacity_unit text, breaker_capacity integer, breaker_capacity_unit text, own boolean,
+  name_key text, kana_key text, phone_key text, address_key text, municipality_code text
+) ON COMMIT PRESERVE ROWS
+"""
+_POINT = ("postal_code", "municipality_code", "address", "address_key", "own")
+_CONTRACT = (
+    "holder_name", "holder_kana", "name_key", "kana_key", "phone", "phone_key", "voltage_class",
+    "contract_capacity", "contract_capacity_unit", "load_capacity", "load_capacity_unit",
+    "breaker_capacity", "breaker_capacity_unit",
+)  # fmt: skip
+
+
+class ImportRefused(Exception):
+    """Nothing was changed; the message says why and what to do."""
+
+
+@dataclass
+class Report:
+    """What the check of a file found."""
+
+    rows: int = 0
+    errors: list[exchange.RowError] = field(default_factory=list)
+    private_use: list[tuple[int, str, str]] = field(default_factory=list)
+
+    @property
+    def bad_rows(self) -> int:
+        """Return how many rows have an error."""
+        return len({error.line for error in self.errors})
+
+
+def import_file(
+    path: Path, *, skip_bad: bool, accept_shrink: bool, at: datetime, progress: Progress
+) -> tuple[ImportRun, Report]:
+    """Stage, check and apply a file; return the stored run and everything the check found.
+
+    Raises ImportRefused (after storing the run) for an unreadable, empty or shrunken file, and
+    when rows are bad and `skip_bad` is not given; the report is its second argument then.
+    """
+    run = ImportRun(started_at=at, file_name=path.name, sha256=_sha256(path))
+    report = Report()
+    connection = connections[ALIAS]
+    try:
+        with path.open("rb") as stream, transaction.atomic(using=ALIAS):
+            run.encoding = _encoding(stream)
+            with connection.cursor() as cursor:
+                cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
+                cursor.execute(_STAGE)
+                _stage(cursor.cursor, stream, report, progress)
+                _find_repeats(cursor, report)
+                _take_note(run, report)
+                _brake(cursor, report, skip_bad=skip_bad, accept_shrink=accept_shrink)
+                run.added, run.changed, run.vacated = _apply(cursor)
+        run.applied, run.outcome = True, "反映しました"
+    except (exchange.ExchangeError, ImportRefused) as error:
+        run.outcome = str(error)[:200]
+        _take_note(run, report)
+        run.save()
+        raise ImportRefused(str(error), report) from error
+    run.save()
+    return run, report
+
+
+def finish(run: ImportRun, *, at: datetime) -> None:
+    """Note when a run ended."""
+    run.finished_at = at
+    run.save(update_fields=["finished_at"])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _encoding(stream: BinaryIO) -> str:
+    found = exchange.detect_encoding(stream)
+    stream.seek(0)
+    return found
+
+
+def _take_note(run: ImportRun, report: Report) -> None:
+    run.rows, run.bad_rows = report.rows, report.bad_rows
+    run.private_use = len(report.private_use)
+
+
+def _stage(cursor: Any, stream: BinaryIO, report: Report, progress: Progress) -> None:
+    """Copy the good rows; keep every error and every 外字."""
+    target = sql.SQL("COPY staged ({}) FROM STDIN").format(
+        sql.SQL(", ").join(map(sql.Identifier, STAGED))
+    )
+    with cursor.copy(target) as copy:
+        for values in _good_rows(stream, report, progress):
+            copy.write_row(values)
+
+
+def _good_rows(stream: BinaryIO, report: Report, progress: Progress) -> Iterator[tuple[Any, ...]]:
+    codes = municipality_codes()
+    for line, row in exchange.read_rows(stream):
+        report.rows += 1
+        if report.rows % 1000 == 0:
+            progress(1000)
+        if isinstance(row, list):
+            report.errors.extend(row)
+            continue
+        report.private_use.extend(
+            (line, column, code) for column, code in exchange.private_use(row)
+        )
+        yield (line, *exchange.copy_values(row), codes.get(row.postal_code.replace("-", "")))
+
+
+def _find_repeats(cursor: Any, report: Report) -> None:
+    """Report each line whose number stands on another line as well, and drop it from the stage."""
+    cursor.execute(
+        "SELECT line, number FROM (SELECT line, number, count(*) OVER (PARTITION BY number) AS times FROM staged) t"
+        " WHERE times > 1 ORDER BY number, line"
+    )
+    repeats = cursor.fetchall()
+    report.errors.extend(
+        exchange.RowError(
+            line,
+            "供給地点特定番号",
+            number,
+            "同じ番号の行がほかにもあります。1行だけにしてください。",
+        )
+        for line, number in repeats
+    )
+    if repeats:
+        cursor.execute("DELETE FROM staged WHERE line = ANY(%s)", [[line for line, _ in repeats]])
+
+
+def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) -> None:
+    """Refuse a file that is bad, empty or suspiciously small."""
+    if report.errors and not skip_bad:
+        raise ImportRefused(
+            f"{report.bad_rows:,}行に誤りがあるため、何も反映していません。誤りを直すか、--skip-bad を付けてください。"
+        )
+    good = report.rows - report.bad_rows
+    if good <= 0:
+        raise ImportRefused(
+            "取り込める行がありません。ファイルを確かめてください。何も変えていません。"
+        )
+    cursor.execute("SELECT count(*) FROM supply_point")
+    present = int(cursor.fetchone()[0])
+    if not accept_shrink and good < present * (1 - settings.IMPORT_SHRINK_LIMIT):
+        raise ImportRefused(
+            f"いまの{present:,}地点に対して{good:,}行しかありません。途中で切れたファイルでないか確かめてください。"
+            "減ったことが正しいときは --accept-shrink を付けてください。何も変えていません。"
+        )
+
+
+def _apply(cursor: Any) -> tuple[int, int, int]:
+    """Bring the stage into force; return points added, rows changed and contracts ended."""
+    cursor.execute("ANALYZE staged")
+    cursor.execute("SELECT count(*) FROM supply_point")
+    before = int(cursor.fetchone()[0])
+    cursor.execute(_upsert_points())
+    changed = int(cursor.rowcount)
+    cursor.execute("SELECT count(*) FROM supply_point")
+    added = int(cursor.fetchone()[0]) - before
+    cursor.execute(
+        "DELETE FROM contract c USING supply_point s LEFT JOIN staged t ON t.number = s.number AND t.holder_name <> ''"
+        " WHERE s.id = c.supply_point_id AND (t.number IS NULL OR t.own <> c.own)"
+    )
+    ended = int(cursor.rowcount)
+    if before:
+        cursor.execute(
+            "UPDATE supply_point s SET own = false WHERE s.own AND NOT EXISTS"
+            " (SELECT FROM staged t WHERE t.number = s.number)"
+        )
+    cursor.execute(_upsert_contracts())
+    return added, changed - added, ended
+
+
+def _upsert_points() -> str:
+    columns = ", ".join(_POINT)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in _POINT)
+    old = ", ".join(f"supply_point.{name}" for name in _POINT)
+    new = ", ".join(f"excluded.{name}" for name in _POINT)
+    return (
+        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged"
+        f" ON CONFLICT (number) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
+    )
+
+
+def _upsert_contracts() -> str:
+    columns = ", ".join(_CONTRACT)
+    staged = ", ".join(f"t.{name}" for name in _CONTRACT)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in _CONTRACT)
+    old = ", ".join(f"contract.{name}" for name in _CONTRACT)
+    new = ", ".join(f"excluded.{name}" for name in _CONTRACT)
+    return (
+        f"INSERT INTO contract (supply_point_id, own, {columns}) SELECT s.id, t.own, {staged}"
+        " FROM staged t JOIN supply_point s ON s.number = t.number WHERE t.holder_name <> ''"
+        f" ON CONFLICT (supply_point_id, own) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
+    )

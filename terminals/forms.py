@@ -1,0 +1,94 @@
+"""Shape of input of the terminal registry."""
+
+import re
+
+from django import forms
+
+from accesscontrol.forms import PeriodForm
+from terminals.models import (
+    Building,
+    Deployment,
+    LuRegistration,
+    Place,
+    Terminal,
+    TerminalCertificate,
+    ZoneOwnership,
+)
+
+
+class TerminalForm(forms.ModelForm[Terminal]):
+    """端末."""
+
+    class Meta:
+        model = Terminal
+        fields = ("number", "asset_number", "serial_number", "status")
+
+
+class DeploymentForm(PeriodForm):
+    """配備."""
+
+    class Meta:
+        model = Deployment
+        fields = ("terminal", "holder", "place")
+
+
+class LuRegistrationForm(PeriodForm):
+    """LU登録."""
+
+    class Meta:
+        model = LuRegistration
+        fields = ("terminal", "lu", "terminal_class")
+
+
+class BuildingForm(forms.ModelForm[Building]):
+    """建物."""
+
+    class Meta:
+        model = Building
+        fields = ("code", "name", "address")
+
+
+class PlaceForm(forms.ModelForm[Place]):
+    """室・区画."""
+
+    class Meta:
+        model = Place
+        fields = ("building", "floor", "name")
+
+
+class ZoneOwnershipForm(PeriodForm):
+    """区画の持ち主."""
+
+    class Meta:
+        model = ZoneOwnership
+        fields = ("place", "kind", "assigned_side")
+
+
+class CertificateForm(forms.ModelForm[TerminalCertificate]):
+    """端末証明書; colons, spaces and capitals of the usual print-outs are accepted."""
+
+    fingerprint = forms.CharField(label="証明書の指紋（SHA-256、16進64桁）", max_length=128)
+
+    class Meta:
+        model = TerminalCertificate
+        fields = ("fingerprint",)
+
+    def clean_fingerprint(self) -> str:
+        """Bring the fingerprint to 64 hexadecimal digits."""
+        value = re.sub(r"[\s:]", "", self.cleaned_data["fingerprint"]).lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", value):
+            raise forms.ValidationError("SHA-256の指紋を16進64桁で入力してください（コロンと空白は省けます）。")
+        return value
+
+
+class EnrolForm(forms.Form):
+    """The single-use code a terminal is enrolled with."""
+
+    code = forms.CharField(
+        label="登録コード",
+        max_length=40,
+        error_messages={"required": "登録コードを入力してください。"},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+

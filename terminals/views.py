@@ -1,0 +1,172 @@
+"""A terminal's page and its actions; enrolment of the device in front of the user."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accesscontrol.forms import ReasonForm
+from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, terminal_verdict, verdict
+from accesscontrol.registry import history
+from terminals import forms, operations, queries
+from terminals.middleware import DEVICE_COOKIE
+from terminals.models import Terminal, TerminalCertificate
+from terminals.registers import MANAGE, VIEW
+
+DEVICE_COOKIE_AGE = 400 * 24 * 3600
+may_view = permission_required(VIEW, raise_exception=True)
+may_manage = permission_required(MANAGE, raise_exception=True)
+
+
+@require_safe
+@may_view
+def terminal(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Show one terminal: its verdict, both ledgers, how it proves itself, its history."""
+    return render(request, "terminals/terminal.html", _page(request, pk))
+
+
+@require_POST
+@may_manage
+def issue_code(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Issue an enrolment code and show it this once."""
+    found = get_object_or_404(Terminal, pk=pk)
+    code = operations.issue_enrolment_code(found, by=str(request.user), at=request.at)
+    return render(request, "terminals/terminal.html", _page(request, pk) | {"code": code})
+
+
+@require_POST
+@may_manage
+def suspend(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Stop a terminal."""
+    form = ReasonForm(request.POST)
+    if form.is_valid():
+        found = get_object_or_404(Terminal, pk=pk)
+        operations.suspend(found, reason=form.cleaned_data["reason"], by=request.user, at=request.at)
+        messages.success(request, "端末の利用を停止しました。開いている利用は次の操作で終わります。")
+    else:
+        messages.error(request, "停止の理由を入力してください。")
+    return redirect("terminal", pk=pk)
+
+
+@require_POST
+@may_manage
+def resume(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Lift a suspension, unless its cause is still there."""
+    try:
+        operations.resume(get_object_or_404(Terminal, pk=pk), by=request.user, at=request.at)
+    except ValidationError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "端末の停止を解除しました。")
+    return redirect("terminal", pk=pk)
+
+
+@require_POST
+@may_manage
+def revoke_devices(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Revoke the device enrolled as a terminal."""
+    found = get_object_or_404(Terminal, pk=pk)
+    operations.revoke_devices(found, reason=f"{request.user}による失効", at=request.at)
+    messages.success(request, "登録済みの機器を失効しました。")
+    return redirect("terminal", pk=pk)
+
+
+@require_POST
+@may_manage
+def add_certificate(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Bind a client certificate to a terminal."""
+    found = get_object_or_404(Terminal, pk=pk)
+    form = forms.CertificateForm(request.POST)
+    if form.is_valid():
+        operations.register_certificate(form.instance, terminal=found, by=request.user, at=request.at)
+        messages.success(request, "証明書を登録しました。")
+        return redirect("terminal", pk=pk)
+    context = _page(request, pk) | {"certificate_form": form}
+    return render(request, "terminals/terminal.html", context, status=400)
+
+
+@require_POST
+@may_manage
+def revoke_certificate(request: ViewerRequest, pk: int, certificate: int) -> HttpResponse:
+    """Stop accepting a certificate."""
+    found = get_object_or_404(TerminalCertificate, pk=certificate, terminal_id=pk)
+    operations.revoke_certificate(found, by=request.user, at=request.at)
+    messages.success(request, "証明書を失効しました。")
+    return redirect("terminal", pk=pk)
+
+
+@open_to_anyone
+@sensitive_post_parameters("code")
+@require_http_methods(["GET", "HEAD", "POST"])
+def this_device(request: EigyoRequest) -> HttpResponse:
+    """Tell what this device is, and enrol it with a code where client certificates are not used."""
+    may_enrol = not settings.PROXY_SECRET
+    form = forms.EnrolForm(request.POST or None)
+    if request.method == "POST" and may_enrol and form.is_valid():
+        try:
+            _, cookie = operations.enrol(form.cleaned_data["code"], at=request.at)
+        except operations.EnrolmentRefused:
+            form.add_error(
+                "code",
+                "この登録コードは使えません。使用済みか期限切れか、入力の誤りです。端末管理の窓口で新しいコードを受け取ってください。",
+            )
+        else:
+            return set_device_cookie(redirect("start"), cookie)
+    known = request.terminal
+    context = {
+        "form": form,
+        "may_enrol": may_enrol,
+        "terminal": known,
+        "verdict": verdict(terminal_verdict(known, request.at)) if known else [],
+        "given": request.GET.get("code", ""),
+    }
+    return render(request, "terminals/this_device.html", context, status=400 if form.errors else 200)
+
+
+def set_device_cookie(response: HttpResponse, cookie: str) -> HttpResponse:
+    """Put the enrolment cookie on a response: HttpOnly, same site, for this host only."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=DEVICE_COOKIE_AGE,
+        httponly=True,
+        samesite="Strict",
+        secure=settings.HTTPS,
+    )
+    return response
+
+
+def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
+    found = get_object_or_404(Terminal.objects.select_related("last_seen"), pk=pk)
+    recognised = queries.recognise(found, request.at)
+    seen = getattr(found, "last_seen", None)
+    return {
+        "pk": found.pk,
+        "name": found.number,
+        "may_manage": request.user.has_perm(MANAGE),
+        "suspended": found.suspended_reason,
+        "verdict": verdict(terminal_verdict(recognised, request.at)),
+        "contradiction": operations.contradiction(recognised),
+        "facts": [
+            ("資産番号", found.asset_number),
+            ("製造番号", found.serial_number),
+            ("状態", found.get_status_display()),
+            ("最後に見えた日時", seen.seen_at if seen else None),
+        ],
+        "ledger": [
+            ("台帳", f"{recognised.holder or '配備なし'}　{recognised.place_label}"),
+            ("オンライン", f"{recognised.class_label}　{recognised.lu or 'LUなし'}"),
+            ("区画", recognised.zone_label),
+        ],
+        "devices": list(queries.devices(found).values("enrolled_at", "revoked_at", "revoked_reason")),
+        "certificates": list(queries.certificates(found).values("id", "fingerprint", "registered_at", "revoked_at")),
+        "certificate_form": forms.CertificateForm(),
+        "reason_form": ReasonForm(),
+        "history": history(found),
+    }
