@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -24,6 +25,14 @@ class ViewerAuthentication(BaseAuthentication):
         return "Bearer"
 
 
+def viewer_of(request: Request) -> Viewer:
+    """Return the viewer of an API request; MayInquire has let it in."""
+    viewer: Any = request.auth
+    if not isinstance(viewer, Viewer):
+        raise NotAuthenticated
+    return viewer
+
+
 class MayInquire(BasePermission):
     """Open to viewers whose clearance shows customer information."""
 
@@ -31,11 +40,11 @@ class MayInquire(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether customer information may be shown at all."""
-        viewer = request.auth
+        viewer: Any = request.auth
         return isinstance(viewer, Viewer) and viewer.clearance.shows_customers and bool(viewer.purpose)
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document describes the session token."""
 
     target_class = "accesscontrol.authentication.ViewerAuthentication"

@@ -5,6 +5,8 @@ from accesscontrol.choices import CardKind, Duty, EngagedFor, OrganisationKind
 from accesscontrol.clearance import Claim, Level, Reason, Side, Subject
 from accesscontrol.situation import PostingFacts, Situation
 
+_COMPANY_REASONS = {Side.RETAIL: reasons.RETAIL_CARD, Side.NW: reasons.NW_CARD}
+
 
 def card_kind(situation: Situation) -> Claim:
     """Only an individual's card opens a session (case ①)."""
@@ -30,21 +32,23 @@ def card_company(situation: Situation) -> Claim:
         return _claim("card_company", Side.NOBODY, "職員証なし", reasons.NO_CARD)
     engaged_for = card.posting.engaged_for if card.posting else ""
     side = _side_of(card.company_kind, engaged_for)
-    reason = {Side.RETAIL: reasons.RETAIL_CARD, Side.NW: reasons.NW_CARD}.get(side, reasons.NO_COMPANY)
-    return _claim("card_company", side, card.company, reason)
+    return _claim("card_company", side, card.company, _COMPANY_REASONS.get(side, reasons.NO_COMPANY))
 
 
 def posting(situation: Situation) -> Claim:
     """The posting of this moment. A duty other than 照会 sees no customer information."""
-    current = situation.card.posting if situation.card else None
-    if current is None:
+    card = situation.card
+    current = card.posting if card else None
+    if card is None or current is None:
         return _claim("posting", Side.NOBODY, "所属なし", reasons.NO_POSTING)
     side = _side_of(current.organisation_kind, current.engaged_for)
     level = Level.FULL if current.duty == Duty.INQUIRY else Level.NONE
     statement = _where(current)
     if side is Side.NOBODY:
         return _claim("posting", side, statement, reasons.NO_POSTING)
-    return _claim("posting", side, statement, reasons.POSTING_DISAGREES, level)
+    same = side is _side_of(card.company_kind, current.engaged_for)
+    reason = _COMPANY_REASONS[side] if same else reasons.POSTING_DISAGREES
+    return _claim("posting", side, statement, reason, level)
 
 
 def _side_of(kind: str, engaged_for: str) -> Side:
@@ -61,9 +65,5 @@ def _where(current: PostingFacts) -> str:
     return f"{current.organisation} {current.department}"
 
 
-def _claim(
-    name: str, side: Side, statement: str, reason: Reason, level: Level = Level.FULL
-) -> Claim:
-    return Claim(
-        name=name, subject=Subject.CARD, side=side, level=level, statement=statement, reason=reason
-    )
+def _claim(name: str, side: Side, statement: str, reason: Reason, level: Level = Level.FULL) -> Claim:
+    return Claim(name=name, subject=Subject.CARD, side=side, level=level, statement=statement, reason=reason)

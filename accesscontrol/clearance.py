@@ -122,9 +122,7 @@ def decide(claims: Iterable[Claim]) -> Clearance:
         return Clearance(Side.NOBODY, Level.NONE)
     met = reduce(meet, (Clearance(claim.side, claim.level, (), (claim,)) for claim in given))
     anchor = next((claim.side for claim in given if claim.side in {Side.NW, Side.RETAIL}), Side.ANY)
-    reasons = tuple(
-        claim.reason for claim in given if meet_sides(anchor, claim.side) is Side.NOBODY
-    )
-    if met.agreed:
+    reasons = tuple(claim.reason for claim in given if meet_sides(anchor, claim.side) is Side.NOBODY)
+    if met.side is not Side.NOBODY:
         return Clearance(met.side, met.level, (), given)
     return Clearance(Side.NOBODY, Level.NONE, reasons, given)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
+from accesscontrol.choices import PERMISSIONS, Duty
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from accesscontrol.operations import PIN_DIGITS, Attempt
 from audit.choices import Purpose
@@ -17,8 +18,18 @@ NEEDS_REFERENCE = {
     Purpose.OUTAGE: "工事番号または停電番号",
     Purpose.OTHER: "内容",
 }
-OFFICE_PURPOSES = (Purpose.LOG_REVIEW, Purpose.REGISTRY, Purpose.OTHER)
-INQUIRY_PURPOSES = tuple(purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY})
+REVIEW_PURPOSES = (Purpose.LOG_REVIEW, Purpose.OTHER)
+REGISTRY_PURPOSES = (Purpose.REGISTRY, Purpose.OTHER)
+INQUIRY_PURPOSES = tuple(
+    purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY}
+)
+
+
+def purposes_of(duty: str) -> tuple[Purpose, ...]:
+    """Return the purposes a duty may choose from."""
+    if duty == Duty.INQUIRY:
+        return INQUIRY_PURPOSES
+    return REVIEW_PURPOSES if "audit.read_log" in PERMISSIONS.get(duty, ()) else REGISTRY_PURPOSES
 
 
 def half_width(value: str) -> str:
@@ -47,8 +58,7 @@ class PurposeForm(forms.Form):
 
     def __init__(self, *args: Any, purposes: tuple[Purpose, ...], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        field = self.fields["purpose"]
-        assert isinstance(field, forms.ChoiceField)
+        field: Any = self.fields["purpose"]
         field.choices = [(purpose.value, purpose.label) for purpose in purposes]
         field.error_messages["required"] = "利用目的を選んでください。"
         field.error_messages["invalid_choice"] = "一覧にある利用目的を選んでください。"

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from accesscontrol.clearance import Clearance, Subject
@@ -35,7 +37,7 @@ class ViewerRequest(EigyoRequest):
     user: Staff
 
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def open_to_anyone(view: View) -> View:
@@ -105,6 +107,13 @@ def verdict(decided: Clearance) -> list[dict[str, Any]]:
                 }
             )
     return groups
+
+
+def known_terminal(request: EigyoRequest) -> TerminalFacts:
+    """Return the terminal of a request the gate let in on a recognised terminal."""
+    if request.terminal is None:
+        raise PermissionDenied
+    return request.terminal
 
 
 def terminal_verdict(terminal: TerminalFacts, at: datetime) -> Clearance:

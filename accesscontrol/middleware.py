@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.core.exceptions import PermissionDenied
 from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -20,7 +19,7 @@ from accesscontrol.choices import EndReason
 from accesscontrol.clearance import Clearance, Level, Side
 from accesscontrol.models import WorkSession
 from accesscontrol.reasons import OTHER_TERMINAL
-from accesscontrol.situation import Situation, clearance
+from accesscontrol.situation import CardFacts, Situation, clearance
 from accesscontrol.viewer import Viewer
 from audit.choices import Action
 from audit.log import LogUnavailable
@@ -95,7 +94,7 @@ class ViewerMiddleware:
         if (request.at - session.last_seen_at).total_seconds() >= TOUCH_EVERY_SECONDS:
             operations.touch(session, at=request.at)
         request.session_row = session
-        request.viewer = _viewer(request, situation, decided, session)
+        request.viewer = _viewer(request, card, decided, session)
         request.user = session.card.staff
         request.user.act_under(card.posting.duty if card.posting else "")
 
@@ -124,8 +123,6 @@ class ViewerMiddleware:
             cause = getattr(error.__cause__, "sqlstate", None)
             logger.error("fail_closed", error=type(error).__name__, sqlstate=cause)
             return http.unavailable(request)
-        if isinstance(error, PermissionDenied):
-            return None
         return None
 
 
@@ -135,10 +132,9 @@ def _session(request: Any) -> WorkSession | None:
     return queries.open_session(operations.token_hash(token)) if token else None
 
 
-def _viewer(request: Any, situation: Situation, decided: Clearance, session: WorkSession) -> Viewer:
-    assert situation.card is not None
+def _viewer(request: Any, card: CardFacts, decided: Clearance, session: WorkSession) -> Viewer:
     return Viewer(
-        card=situation.card,
+        card=card,
         terminal=request.terminal,
         clearance=decided,
         purpose=session.purpose,
@@ -154,7 +150,9 @@ def _unknown_terminal(request: Any) -> HttpResponse:
 
 def _start_again(request: Any) -> HttpResponse:
     if http.wants_json(request):
-        return http.problem(401, "利用が始まっていません", detail="職員証で利用を始めてください。", code="C-001")
+        return http.problem(
+            401, "利用が始まっていません", detail="職員証で利用を始めてください。", code="C-001"
+        )
     if request.terminal is None:
         return _unknown_terminal(request)
     if request.headers.get("HX-Request"):

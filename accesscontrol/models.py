@@ -47,7 +47,7 @@ class Staff(AbstractBaseUser):
     """A person. Rights come from the posting of the moment, never from this row."""
 
     password = None  # type: ignore[assignment]  # people sign in by card and PIN
-    last_login = None  # type: ignore[assignment]
+    last_login = None
     number = models.CharField("職員番号", max_length=7, unique=True, validators=[STAFF_NUMBER])
     name = models.CharField("氏名", max_length=80)
     kana = models.CharField("氏名カナ", max_length=80, blank=True)

@@ -59,7 +59,9 @@ def sign_in(
     """
     card = _proven_card(attempt, terminal=terminal, at=at)
     if card is None:
-        _log(Situation(terminal=terminal, card=None, at=at), Clearance(), Outcome.REFUSED, request, ("C-001",))
+        _log(
+            Situation(terminal=terminal, card=None, at=at), Clearance(), Outcome.REFUSED, request, ("C-001",)
+        )
         raise SignInFailed
     situation = Situation(terminal=terminal, card=queries.card_facts(card, at), at=at)
     decided = clearance(situation)
@@ -147,9 +149,7 @@ def touch(session: WorkSession, *, at: datetime) -> None:
 
 def end_session(session: WorkSession, *, reason: EndReason, at: datetime) -> None:
     """End a session; one that has ended stays as it is."""
-    WorkSession.objects.filter(pk=session.pk, ended_at__isnull=True).update(
-        ended_at=at, end_reason=reason
-    )
+    WorkSession.objects.filter(pk=session.pk, ended_at__isnull=True).update(ended_at=at, end_reason=reason)
 
 
 def sign_out(session: WorkSession, situation: Situation, *, request: str, at: datetime) -> None:
@@ -257,4 +257,3 @@ def record(row: models.Model, *, by: Staff, at: datetime) -> None:
     """Check and save one row of the registry; its history is kept by django-auditlog."""
     row.full_clean()
     row.save()
-

@@ -25,9 +25,7 @@ def card_facts(card: Card, at: datetime) -> CardFacts:
 
 
 def _posting(staff: Staff, at: datetime) -> PostingFacts | None:
-    current = (
-        Posting.objects.filter(staff=staff, during__contains=at).select_related("organisation").first()
-    )
+    current = Posting.objects.filter(staff=staff, during__contains=at).select_related("organisation").first()
     if current is None:
         return None
     return PostingFacts(

@@ -44,7 +44,9 @@ class Postings(Register):
     """所属."""
 
     name, title, model = "postings", "所属", Posting
-    lead = "所属は発効の時刻から効き、終わりの時刻に権限がなくなります。開いている画面にも次の操作から効きます。"
+    lead = (
+        "所属は発効の時刻から効き、終わりの時刻に権限がなくなります。開いている画面にも次の操作から効きます。"
+    )
     form, table = forms.PostingForm, tables.PostingTable
     view_permission = edit_permission = DESK
     search_fields = ("staff__number", "staff__name", "organisation__name", "department")

@@ -109,10 +109,10 @@ class RegisterList(_Guarded, SingleTableMixin, FilterView):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add what the page says of the register."""
         may_edit = self.request.user.has_perm(self.register.edit_permission)
-        return super().get_context_data(**kwargs) | {
-            "register": self.register,
-            "new_url": reverse(f"{self.register.name}_new") if may_edit else "",
-        }
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        context["register"] = self.register
+        context["new_url"] = reverse(f"{self.register.name}_new") if may_edit else ""
+        return context
 
 
 class RegisterEdit(_Guarded):
@@ -139,11 +139,13 @@ class RegisterEdit(_Guarded):
                 form.add_error(None, error.messages)
             else:
                 messages.success(request, f"{self.register.title}「{form.instance}」を保存しました。")
-                return redirect(self.register.detail_url or self.register.name, **self._target(form))
+                return self._after(form.instance)
         return self._page(request, form, row, status=400)
 
-    def _target(self, form: forms.ModelForm[Any]) -> dict[str, Any]:
-        return {"pk": form.instance.pk} if self.register.detail_url else {}
+    def _after(self, row: models.Model) -> HttpResponse:
+        if self.register.detail_url:
+            return redirect(self.register.detail_url, pk=row.pk)
+        return redirect(self.register.name)
 
     def _page(
         self, request: HttpRequest, form: forms.ModelForm[Any], row: Any, status: int = 200
@@ -162,9 +164,7 @@ class RegisterEdit(_Guarded):
 def history(row: models.Model) -> list[dict[str, Any]]:
     """Return who changed what when, newest first, as plain values."""
     entries = (
-        LogEntry.objects.filter(
-            content_type=ContentType.objects.get_for_model(row), object_id=row.pk
-        )
+        LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=row.pk)
         .select_related("actor")
         .order_by("-timestamp")[:HISTORY_ROWS]
     )
@@ -180,8 +180,13 @@ def history(row: models.Model) -> list[dict[str, Any]]:
 
 
 def _changes(row: models.Model, entry: LogEntry) -> list[tuple[str, str, str]]:
-    shown = []
-    for field, pair in entry.changes_display_dict.items():
-        before, after = (("" if value in (None, "None") else str(value)) for value in pair)
-        shown.append((str(field), before, after))
-    return shown
+    labels = {field.verbose_name for field in row._meta.concrete_fields if not field.primary_key}
+    return [
+        (str(label), _text(before), _text(after))
+        for label, (before, after) in entry.changes_display_dict.items()
+        if label in labels and _text(before) != _text(after)
+    ]
+
+
+def _text(value: Any) -> str:
+    return "" if value in (None, "None") else str(value)

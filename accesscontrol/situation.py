@@ -16,19 +16,32 @@ class TerminalFacts(Protocol):
     """What this app needs to know of a terminal; `terminals` brings the value, so nothing is imported."""
 
     @property
-    def number(self) -> str: ...
+    def number(self) -> str:
+        """端末番号."""
+
     @property
-    def class_label(self) -> str: ...
+    def class_label(self) -> str:
+        """用途区分 in words."""
+
     @property
-    def terminal_class(self) -> str: ...
+    def terminal_class(self) -> str:
+        """用途区分: nw, retail or empty."""
+
     @property
-    def lu(self) -> str: ...
+    def lu(self) -> str:
+        """LU名."""
+
     @property
-    def place_label(self) -> str: ...
+    def place_label(self) -> str:
+        """設置場所."""
+
     @property
-    def zone_label(self) -> str: ...
+    def zone_label(self) -> str:
+        """区画 in words."""
+
     @property
-    def zone(self) -> str: ...
+    def zone(self) -> str:
+        """区画: nw, retail, shared, contractor or empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

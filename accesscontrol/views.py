@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accesscontrol import context_processors, forms, operations, policy, queries
 from accesscontrol.clearance import Side
@@ -19,6 +19,7 @@ from accesscontrol.http import (
     EigyoRequest,
     ViewerRequest,
     before_purpose,
+    known_terminal,
     open_to_anyone,
     open_to_terminals,
     problem,
@@ -44,8 +45,8 @@ def start(request: EigyoRequest) -> HttpResponse:
     """Show the terminal's verdict and take the card and PIN."""
     if request.viewer is not None and request.method != "POST":
         return redirect("home")
-    assert request.terminal is not None
-    decided = terminal_verdict(request.terminal, request.at)
+    terminal = known_terminal(request)
+    decided = terminal_verdict(terminal, request.at)
     form = forms.SignInForm(request.POST or None, initial={"next": request.GET.get("next", "")})
     error = ""
     if request.method == "POST":
@@ -54,7 +55,7 @@ def start(request: EigyoRequest) -> HttpResponse:
         else:
             try:
                 token = operations.sign_in(
-                    form.attempt(), terminal=request.terminal, at=request.at, request=request.id
+                    form.attempt(), terminal=terminal, at=request.at, request=request.id
                 )
             except operations.SignInFailed:
                 error = SIGN_IN_FAILED
@@ -64,14 +65,14 @@ def start(request: EigyoRequest) -> HttpResponse:
                 target = urlencode({"next": _safe(request, form.cleaned_data["next"])})
                 return _with_session(redirect(f"{reverse('purpose')}?{target}"), token)
     if not decided.agreed and request.method != "POST":
-        situation = Situation(terminal=request.terminal, card=None, at=request.at)
+        situation = Situation(terminal=terminal, card=None, at=request.at)
         operations.refuse(situation, decided, action=Action.ENTER, request=request.id)
         return refusal_page(request, decided)
     return render(
         request,
         "accesscontrol/start.html",
         {
-            "terminal": request.terminal,
+            "terminal": terminal,
             "verdict": verdict(decided),
             "error": error,
             "idle": "idle" in request.GET,
@@ -85,8 +86,7 @@ def start(request: EigyoRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def purpose(request: ViewerRequest) -> HttpResponse:
     """Ask for the purpose of use, once a session; it can be changed from the band."""
-    office = not request.viewer.clearance.shows_customers
-    purposes = forms.OFFICE_PURPOSES if office else forms.INQUIRY_PURPOSES
+    purposes = forms.purposes_of(context_processors.duty_of(request.viewer))
     before = request.viewer.purpose or queries.last_purpose(request.session_row.card)
     form = forms.PurposeForm(request.POST or None, purposes=purposes)
     if request.method == "POST" and form.is_valid():
@@ -184,9 +184,7 @@ def help_page(request: HttpRequest) -> HttpResponse:
 def matrix_rows() -> list[tuple[str, str, str]]:
     """Return the rows of the policy matrix in words."""
     words = {policy.Rule.ALL: "○", policy.Rule.OWN: "○（自社分のみ）", policy.Rule.NEVER: "×"}
-    return [
-        (item.value, words[row[Side.NW]], words[row[Side.RETAIL]]) for item, row in policy.MATRIX.items()
-    ]
+    return [(item.value, words[row[Side.NW]], words[row[Side.RETAIL]]) for item, row in policy.MATRIX.items()]
 
 
 @open_to_anyone
@@ -250,9 +248,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 @open_to_anyone
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """404: nothing is there for this viewer."""
-    return _stopped(
-        request, 404, "見つかりません", "番号や住所を確かめて、検索からやり直してください。"
-    )
+    return _stopped(request, 404, "見つかりません", "番号や住所を確かめて、検索からやり直してください。")
 
 
 @open_to_anyone

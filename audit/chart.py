@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 200, 52, 12, 26
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1280, 200, 52, 12, 26
 STEPS = (1, 2, 5)
 
 
@@ -12,7 +12,7 @@ STEPS = (1, 2, 5)
 class Bar:
     """One day: a bar of all entries with the refused ones hatched on top."""
 
-    day: datetime
+    day: date
     entries: int
     refused: int
     x: float
@@ -40,9 +40,9 @@ class Chart:
     base: int = HEIGHT - BOTTOM
 
 
-def daily(days: Sequence[tuple[datetime, int, int]]) -> Chart | None:
+def daily(days: Sequence[tuple[date, int, int]]) -> Chart | None:
     """Lay out one bar a day; None when there is nothing to draw."""
-    if not days:
+    if not any(entries for _, entries, _ in days):
         return None
     top = _round_up(max(entries for _, entries, _ in days))
     room, slot = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / len(days)
@@ -73,7 +73,7 @@ def _round_up(number: int) -> int:
         scale *= 10
 
 
-def _finding(days: Sequence[tuple[datetime, int, int]]) -> str:
+def _finding(days: Sequence[tuple[date, int, int]]) -> str:
     most = max(days, key=lambda day: day[1])
     refused = sum(day[2] for day in days)
     total = sum(day[1] for day in days)

@@ -85,7 +85,8 @@ class Entry:
             document["query"] = self.query
         if self.rows is not None:
             document["rows"] = self.rows
-        return rfc8785.dumps(document).decode()
+        canonical: bytes = rfc8785.dumps(document)
+        return canonical.decode()
 
 
 def _plain(actor: Actor, name: str) -> str | list[str]:

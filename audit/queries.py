@@ -3,18 +3,22 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connections
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDay
+from django.utils import timezone
 
 from audit.choices import FIELD_LABELS, Action, Outcome, Purpose
+from audit.entry import Actor
 from audit.models import LogEntry
 
 ALIAS = "log"
 COUNT_LIMIT = 10_000
+MOST_DAYS = 62
+_ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point"), "") | {"query": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +105,7 @@ def search(condition: Condition, *, cursor: str | None, rows: int) -> Page:
     count = matching.order_by()[: COUNT_LIMIT + 1].count()
     if position := _position(cursor):
         logged_at, number = position
-        matching = matching.filter(
-            Q(logged_at__lt=logged_at) | Q(logged_at=logged_at, id__lt=number)
-        )
+        matching = matching.filter(Q(logged_at__lt=logged_at) | Q(logged_at=logged_at, id__lt=number))
     found = list(matching.order_by("-logged_at", "-id")[: rows + 1])
     lines = [_line(entry) for entry in found[:rows]]
     older = _cursor(found[rows - 1]) if len(found) > rows else None
@@ -129,8 +131,8 @@ def figures(condition: Condition) -> Figures:
     return Figures(**counted)
 
 
-def by_day(condition: Condition) -> list[tuple[datetime, int, int]]:
-    """Return (Tokyo day, entries, refusals) for each day with entries."""
+def by_day(condition: Condition) -> list[tuple[date, int, int]]:
+    """Return (Tokyo day, entries, refusals) for each day of the period, at most MOST_DAYS."""
     days = (
         _matching(condition)
         .annotate(day=TruncDay("logged_at"))
@@ -138,7 +140,11 @@ def by_day(condition: Condition) -> list[tuple[datetime, int, int]]:
         .annotate(entries=Count("id"), refused=Count("id", filter=Q(outcome=Outcome.REFUSED)))
         .order_by("day")
     )
-    return [(day["day"], day["entries"], day["refused"]) for day in days]
+    counted = {day["day"].date(): (day["entries"], day["refused"]) for day in days}
+    first = timezone.localtime(condition.since)
+    span = (timezone.localtime(condition.until) - first).days + 1
+    wanted = [first.date() + timedelta(days=step) for step in range(min(span, MOST_DAYS))]
+    return [(day, *counted.get(day, (0, 0))) for day in wanted]
 
 
 def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]:
@@ -194,7 +200,7 @@ def _line(found: LogEntry) -> Line:
         Outcome(found.outcome).label,
         Purpose(found.purpose).label if found.purpose else "",
         found.payload,
-        json.loads(found.payload),
+        _ABSENT | json.loads(found.payload),
     )
 
 

@@ -15,9 +15,9 @@ django_stubs_ext.monkeypatch()
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 # The tools that only read the code (types, lint, migrations check) run without a database or secrets.
-TOOL_RUN = any(
-    word in sys.argv[0] for word in ("mypy", "lint-imports", "djlint", "stubtest")
-) or sys.argv[1:2] in (["check"], ["makemigrations"], ["collectstatic"], ["make_region"])
+TOOL_RUN = any(word in sys.argv[0] for word in ("mypy", "lint-imports", "djlint", "stubtest")) or sys.argv[
+    1:2
+] in (["check"], ["makemigrations"], ["collectstatic"], ["make_region"])
 
 SECRET_KEY = env.text("EIGYO_SECRET_KEY", "only-for-tools" if TOOL_RUN else "")
 QUERY_HASH_KEY = env.text("EIGYO_QUERY_HASH_KEY", "only-for-tools" if TOOL_RUN else "")
@@ -42,7 +42,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_tables2",
     "django_filters",
-    "lucide",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -54,7 +53,6 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -83,7 +81,11 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.messages.context_processors.messages",
                 "accesscontrol.context_processors.viewing_conditions",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "lucide.templatetags.lucide"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "accesscontrol.templatetags.icons",
+            ],
         },
     },
 ]

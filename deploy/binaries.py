@@ -35,9 +35,7 @@ def valkey_server() -> Path:
         found = shutil.which(name)
         if found is not None:
             return Path(found)
-    raise UnableToStart(
-        "Valkey が見つかりません。make setup を実行するか、REDIS_URL を指定してください。"
-    )
+    raise UnableToStart("Valkey が見つかりません。make setup を実行するか、REDIS_URL を指定してください。")
 
 
 def reachable_postgresql(*, account: Account, store: Path) -> Path:
@@ -58,6 +56,8 @@ def reachable_postgresql(*, account: Account, store: Path) -> Path:
             if source.exists():
                 target = unfinished / source.relative_to(package.parent)
                 shutil.copytree(source, target, symlinks=True)
+        for passage in (unfinished, unfinished / package.name):
+            passage.chmod(0o755)
         unfinished.rename(copy)
     return copy / package.name / folder.parent.name / "bin"
 

@@ -86,8 +86,7 @@ def running_services(*, path: Path | None = None, throwaway: bool = False) -> It
     try:
         if not account.can_run(["/bin/sh", "-c", 'test -x "$1"', "sh", state.path]):
             raise UnableToStart(
-                f"{state.path} は一般ユーザーから開けません。"
-                "EIGYO_STATE で別の場所を指定してください。"
+                f"{state.path} は一般ユーザーから開けません。EIGYO_STATE で別の場所を指定してください。"
             )
         services.start(account=account)
         yield services
@@ -98,9 +97,7 @@ def running_services(*, path: Path | None = None, throwaway: bool = False) -> It
 
 def run_command(command: Sequence[str], *, environment: Mapping[str, str]) -> int:
     """Run the command in our foreground, pass signals on to it, and return its exit status."""
-    process = subprocess.Popen(
-        command, env=environment, preexec_fn=signal_with_parent(signal.SIGTERM)
-    )
+    process = subprocess.Popen(command, env=environment, preexec_fn=signal_with_parent(signal.SIGTERM))
 
     def pass_on(number: int, frame: FrameType | None) -> None:
         process.send_signal(number)

@@ -32,6 +32,7 @@ class Account:
 
     @property
     def groups(self) -> list[int] | None:
+        """Return the supplementary groups: none for another account, ours when it is ours."""
         return None if self.uid is None else []
 
     def owns(self, path: Path) -> None:
@@ -96,12 +97,21 @@ class Child:
 
     @property
     def has_ended(self) -> bool:
+        """Say whether the process is gone."""
         return self.process.poll() is not None
+
+    def ask_to_stop(self) -> None:
+        """Send the polite signal and do not wait."""
+        if not self.has_ended:
+            self.process.send_signal(self.stop_signal)
 
     def stop(self, *, patience: float = 30) -> None:
         """Ask politely, wait, and then end whatever is left of the child's process group."""
-        if not self.has_ended:
-            self.process.send_signal(self.stop_signal)
+        self.ask_to_stop()
+        self.end(patience=patience)
+
+    def end(self, *, patience: float = 30) -> None:
+        """Wait for a child that was asked, and end whatever is left of its process group."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(patience)
         with suppress(ProcessLookupError):
@@ -157,9 +167,7 @@ def wait_until(ready: Callable[[], bool], *, child: Child, patience: float = 60)
         if ready():
             return
         time.sleep(0.03)
-    raise UnableToStart(
-        f"{child.name} が {patience:.0f} 秒以内に応答しません。\n{child.last_lines()}"
-    )
+    raise UnableToStart(f"{child.name} が {patience:.0f} 秒以内に応答しません。\n{child.last_lines()}")
 
 
 def call(

@@ -62,10 +62,12 @@ class Administrator:
 
     @property
     def server_version(self) -> int:
+        """Return the version as the server numbers it: 180006 is 18.6."""
         return self.connection.info.server_version
 
     @property
     def is_superuser(self) -> bool:
+        """Say whether this administrator may do anything."""
         return self.finds("SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper")
 
     def run(self, statement: LiteralString, **names: str) -> None:
@@ -106,9 +108,7 @@ def prepare(
     }
 
 
-def login_url(
-    url: str, *, database: str, role: str | None = None, password: str | None = None
-) -> str:
+def login_url(url: str, *, database: str, role: str | None = None, password: str | None = None) -> str:
     """Return the URL with another database, and another login when one is given."""
     parts = urlsplit(url)
     login, _, address = parts.netloc.rpartition("@")
@@ -191,9 +191,7 @@ def _ensure_database(administrator: Administrator, database: str) -> None:
             )
     administrator.run("REVOKE ALL ON DATABASE {database} FROM PUBLIC", database=database)
     for role in LOGIN_ROLES.values():
-        administrator.run(
-            "GRANT CONNECT ON DATABASE {database} TO {role}", database=database, role=role
-        )
+        administrator.run("GRANT CONNECT ON DATABASE {database} TO {role}", database=database, role=role)
     administrator.run(
         "GRANT TEMPORARY ON DATABASE {database} TO {role}", database=database, role="eigyo_feed"
     )
@@ -201,9 +199,7 @@ def _ensure_database(administrator: Administrator, database: str) -> None:
 
 def _ensure_schemas(inside: Administrator) -> None:
     for schema, owner in SCHEMA_OWNERS.items():
-        inside.run(
-            "CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}", schema=schema, owner=owner
-        )
+        inside.run("CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {owner}", schema=schema, owner=owner)
         inside.run("ALTER SCHEMA {schema} OWNER TO {owner}", schema=schema, owner=owner)
     for extension in EXTENSIONS:
         inside.run("CREATE EXTENSION IF NOT EXISTS {extension} SCHEMA public", extension=extension)
@@ -285,9 +281,7 @@ def _refuse_unexpected_powers(administrator: Administrator) -> None:
     ).fetchall()
     found = [name for (name,) in (*powerful, *memberships)]
     if found:
-        raise UnableToStart(
-            "想定外の権限があります。取り消してから再実行してください：" + "、".join(found)
-        )
+        raise UnableToStart("想定外の権限があります。取り消してから再実行してください：" + "、".join(found))
 
 
 def _set_password(administrator: Administrator, role: str, password: str) -> None:
@@ -312,22 +306,25 @@ def _given(name: str) -> str:
     return value
 
 
+def _given_logins() -> tuple[dict[str, str], str]:
+    """Return the passwords and the database that the seven login URLs agree on."""
+    urls = {login: urlsplit(_given(variable(login))) for login in LOGINS}
+    for login, url in urls.items():
+        if url.username != LOGIN_ROLES[login] or not url.password:
+            raise UnableToStart(
+                f"{variable(login)} には {LOGIN_ROLES[login]} の URL をパスワードとともに書いてください。"
+            )
+    databases = {unquote(url.path.lstrip("/")) for url in urls.values()}
+    if len(databases) != 1:
+        raise UnableToStart("EIGYO_DB_* は同じデータベースを指してください。")
+    return {login: unquote(url.password or "") for login, url in urls.items()}, databases.pop()
+
+
 def main() -> int:
     """Bootstrap a production server from its administrator's URL and the seven login URLs."""
     try:
-        administrator_url = _given("DATABASE_URL")
-        urls = {login: urlsplit(_given(variable(login))) for login in LOGINS}
-        for login, url in urls.items():
-            if url.username != LOGIN_ROLES[login] or not url.password:
-                raise UnableToStart(
-                    f"{variable(login)} には {LOGIN_ROLES[login]} の URL をパスワードとともに"
-                    "書いてください。"
-                )
-        databases = {unquote(url.path.lstrip("/")) for url in urls.values()}
-        if len(databases) != 1:
-            raise UnableToStart("EIGYO_DB_* は同じデータベースを指してください。")
-        passwords = {login: unquote(url.password or "") for login, url in urls.items()}
-        prepare(administrator_url, passwords=passwords, database=databases.pop())
+        passwords, database = _given_logins()
+        prepare(_given("DATABASE_URL"), passwords=passwords, database=database)
     except (UnableToStart, psycopg.Error) as problem:
         print(f"データベースを準備できません：{problem}", file=sys.stderr)
         return 1

@@ -54,6 +54,7 @@ class Installation:
 
     @property
     def address(self) -> str:
+        """Return where the web process answers."""
         return f"http://127.0.0.1:{self.port}"
 
     def folder(self, name: str) -> Path:
@@ -72,11 +73,7 @@ class Installation:
         }
         if os.geteuid() == 0 and self.account.uid is None:
             variables["C_FORCE_ROOT"] = "true"
-        return (
-            variables
-            | self.services.shared_settings()
-            | database_variables(self.urls, holder=holder)
-        )
+        return variables | self.services.shared_settings() | database_variables(self.urls, holder=holder)
 
     def manage(self, holder: str, *arguments: str | Path | int) -> None:
         """Run a manage.py command to its end, or stop the start."""
@@ -109,9 +106,11 @@ class Installation:
         return child
 
     def stop(self) -> None:
-        """Stop the processes, last started first."""
+        """Ask all processes at once, because none needs another, and wait for each."""
+        for child in self.children:
+            child.ask_to_stop()
         while self.children:
-            self.children.pop().stop()
+            self.children.pop().end()
 
 
 def prepare(installation: Installation) -> None:
@@ -120,9 +119,7 @@ def prepare(installation: Installation) -> None:
     if not _has_supply_points(installation.urls["OWNER"]):
         print(f"最初の起動です。架空の供給地点を {SAMPLE_POINTS:,} 件作成します。", flush=True)
         region = installation.folder("region") / "supply-points.csv"
-        installation.manage(
-            "load", "make_region", region, "--points", SAMPLE_POINTS, "--seed", SAMPLE_SEED
-        )
+        installation.manage("load", "make_region", region, "--points", SAMPLE_POINTS, "--seed", SAMPLE_SEED)
         installation.manage("load", "import_supply_points", region)
     _collect_static_files(installation)
 
@@ -226,8 +223,7 @@ def _free_port_asked_for(*, patience: float = 3) -> int:
     while not _is_free(int(given)):
         if time.monotonic() > deadline:
             raise UnableToStart(
-                f"ポート {given} は使用中です。EIGYO_PORT=8080 make run のように別の番号を"
-                "指定してください。"
+                f"ポート {given} は使用中です。EIGYO_PORT=8080 make run のように別の番号を指定してください。"
             )
         time.sleep(0.1)
     return int(given)

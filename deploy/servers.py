@@ -106,9 +106,7 @@ def valkey_answers(url: str) -> bool:
         return False
 
 
-def _create_cluster(
-    folder: Path, *, data: Path, password: str, state: State, account: Account
-) -> None:
+def _create_cluster(folder: Path, *, data: Path, password: str, state: State, account: Account) -> None:
     """Run initdb beside the final place and rename, so that a half-made cluster is never used.
 
     The password goes through a pipe: never in the arguments, never on disk for other accounts.

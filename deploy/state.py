@@ -40,8 +40,7 @@ class State:
         except BlockingIOError:
             os.close(self._lock)
             raise UnableToStart(
-                f"すでに起動しています（状態フォルダー {self.path}）。"
-                "先に起動した方を停止してください。"
+                f"すでに起動しています（状態フォルダー {self.path}）。先に起動した方を停止してください。"
             ) from None
 
     @classmethod

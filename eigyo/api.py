@@ -7,7 +7,8 @@ values and know no model.
 from typing import Any
 
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accesscontrol import operations
+from accesscontrol.authentication import viewer_of
 from accesscontrol.disclosure import WITHHELD
 from accesscontrol.http import problem, refusal_page
 from accesscontrol.operations import Attempt
@@ -25,9 +27,7 @@ from eigyo.interpretation import NotSearchable, interpret
 from eigyo.records import CAPACITIES, Quantity, Record
 
 NUMBER_PATTERN = r"^\d{22}$"
-INQUIRY_PURPOSES = [
-    purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY}
-]
+INQUIRY_PURPOSES = [purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY}]
 ROWS_LIMIT = 50
 
 
@@ -76,9 +76,7 @@ class RecordSerializer(RowSerializer):
     postal_code = serializers.CharField(allow_null=True, help_text="郵便番号")
     holder_kana = serializers.CharField(allow_null=True, help_text="契約名義カナ")
     phone = serializers.CharField(allow_null=True, help_text="電話番号")
-    voltage_class = serializers.CharField(
-        allow_null=True, help_text="電圧区分（低圧・高圧・特別高圧）"
-    )
+    voltage_class = serializers.CharField(allow_null=True, help_text="電圧区分（低圧・高圧・特別高圧）")
     load_capacity = CapacitySerializer(allow_null=True, help_text="負荷設備容量（kVA・kW）")
     breaker_capacity = CapacitySerializer(allow_null=True, help_text="主開閉器容量（A）")
     log_number = serializers.IntegerField(help_text="この照会の閲覧記録の番号")
@@ -135,7 +133,7 @@ class TokenSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(help_text="Authorization: Bearer に入れる利用のトークン")
 
 
-def _problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def _problems(*statuses: int) -> dict[Any, Any]:
     words = {
         400: "要求の内容に誤りがある",
         401: "利用が始まっていない、または終わった",
@@ -146,9 +144,7 @@ def _problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
         503: "閲覧記録を書けないため何も返さない",
     }
     return {
-        (status, "application/problem+json"): OpenApiResponse(
-            ProblemSerializer, description=words[status]
-        )
+        (status, "application/problem+json"): OpenApiResponse(ProblemSerializer, description=words[status])
         for status in statuses
     }
 
@@ -222,7 +218,7 @@ class SupplyPoints(APIView):
         except NotSearchable as error:
             raise serializers.ValidationError({"q": [str(error)]}) from error
         results = inquiries.search(
-            request.auth,
+            viewer_of(request),
             search,
             after=given.get("after", ""),
             before=given.get("before", ""),
@@ -263,7 +259,7 @@ class SupplyPoint(APIView):
     )
     def get(self, request: Request, number: str) -> Response:
         """Open one point through the read door."""
-        record = inquiries.open_point(request.auth, number)
+        record = inquiries.open_point(viewer_of(request), number)
         if record is None:
             raise Http404
         return Response(RecordSerializer(plain(record)).data)

@@ -10,15 +10,13 @@ from eigyo import api
 urlpatterns = [
     path("sessions", api.Sessions.as_view(), name="api_sessions"),
     path("supply-points", api.SupplyPoints.as_view(), name="api_supply_points"),
-    re_path(
-        r"^supply-points/(?P<number>[^/]+)$", api.SupplyPoint.as_view(), name="api_supply_point"
-    ),
+    re_path(r"^supply-points/(?P<number>[^/]+)$", api.SupplyPoint.as_view(), name="api_supply_point"),
     path("openapi.json", open_to_terminals(SpectacularAPIView.as_view()), name="openapi"),
     path(
         "docs/",
         open_to_terminals(
             csp_update({"img-src": ["data:"]})(
-                SpectacularSwaggerSplitView.as_view(url_name="openapi")
+                SpectacularSwaggerSplitView.as_view(url_name="openapi", template_name="api_docs.html")
             )
         ),
         name="api_docs",

@@ -99,7 +99,7 @@ class ExchangeRow(NamedTuple):
 
     @property
     def is_vacant(self) -> bool:
-        """Whether nobody has a contract here."""
+        """Return whether nobody has a contract here."""
         return not self.holder_name
 
 
@@ -132,13 +132,15 @@ class EncodingError(ExchangeError):
 STAGED_COLUMNS = (*ExchangeRow._fields, "name_key", "kana_key", "phone_key", "address_key")
 
 
-def read_rows(stream: BinaryIO) -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
-    """Line number and row, or line number and all errors of that row, for each row of the file.
+def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
+    """Yield the line number of each row with the row, or with all errors of it.
 
-    `stream` must be seekable: it is read once to find its encoding and once for the rows. Lines
-    that are empty are passed over. Raises EncodingError or HeaderError before the first row.
+    `encoding` is what detect_encoding found; without it `stream` must be seekable and is read
+    twice. Lines that are empty are passed over. Raises EncodingError or HeaderError before the
+    first row.
     """
-    text = io.TextIOWrapper(stream, encoding=detect_encoding(stream), newline="")
+    encoding = encoding or detect_encoding(stream)
+    text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     try:
         yield from _read_text(text)
     finally:
@@ -171,7 +173,7 @@ def _read_text(text: TextIO) -> Iterator[tuple[int, ExchangeRow | list[RowError]
 
 
 def detect_encoding(stream: BinaryIO) -> str:
-    """`utf-8-sig`, `utf-8` or `cp932`; the stream is left where it was found.
+    """Return `utf-8-sig`, `utf-8` or `cp932`; leave the stream where it was found.
 
     BOM means UTF-8; else all bytes must be strict UTF-8; else all must be CP932. Python's
     shift_jis is never used: it has neither 髙 nor ㈱. Raises EncodingError at the byte that the
@@ -204,7 +206,7 @@ def detect_encoding(stream: BinaryIO) -> str:
 
 
 def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:
-    """Offset and line of the first byte that `encoding` does not know.
+    """Return offset and line of the first byte that `encoding` does not know.
 
     Neither encoding has a line feed inside a character, so whole lines may be decoded apart.
     """
@@ -221,7 +223,7 @@ def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | Non
 
 
 def column_order(header: Sequence[str]) -> tuple[int, ...]:
-    """Where each column of HEADER stands in this header; any order will do.
+    """Return where each column of HEADER stands in this header; any order will do.
 
     Raises HeaderError naming the columns that are missing or there twice, and the places of
     unknown ones: a file without header has a customer in its first line, which no message repeats.
@@ -234,28 +236,26 @@ def column_order(header: Sequence[str]) -> tuple[int, ...]:
         "知らない列": unknown[:5] + ["ほか"] * (len(unknown) > 5),
     }
     if any(faults.values()):
-        found = "、".join(
-            f"{fault}：{'・'.join(columns)}" for fault, columns in faults.items() if columns
-        )
+        found = "、".join(f"{fault}：{'・'.join(columns)}" for fault, columns in faults.items() if columns)
         raise HeaderError(f"1行目の列名を直してください（{found}）。")
     return tuple(names.index(name) for name in HEADER)
 
 
 def parse_row(cells: Sequence[str], line: int) -> ExchangeRow | list[RowError]:
-    """The row, from cells in the order of HEADER, or all that is wrong with it. Never raises."""
+    """Return the row of cells in the order of HEADER, or all that is wrong. Never raises."""
     if len(cells) == len(HEADER) and (clean := _CLEAN_ROW.fullmatch("\t".join(cells))):
         return _row(clean.groups(""))
     return _examine(cells, line)
 
 
 def copy_values(row: ExchangeRow) -> tuple[str | int | bool | None, ...]:
-    """The row with its search keys in the order of STAGED_COLUMNS, for COPY."""
+    """Return the row with its search keys in the order of STAGED_COLUMNS, for COPY."""
     keys = name_key(row[1]), kana_key(row[2]), phone_key(row[5]), address_key(row[4])
     return row + keys
 
 
 def private_use(row: ExchangeRow) -> list[tuple[str, str]]:
-    """Column and code (U+E000) of every 外字: nobody but the sender knows what it looks like."""
+    """Return column and code (U+E000) of every 外字: only the sender knows what it looks like."""
     if not _PRIVATE_USE.search(row.holder_name + row.holder_kana + row.address):
         return []
     texts = {
@@ -271,7 +271,7 @@ def private_use(row: ExchangeRow) -> list[tuple[str, str]]:
 
 
 def format_row(row: ExchangeRow) -> tuple[str, ...]:
-    """The cells of a row in the order of HEADER; parse_row reads them back to the same row."""
+    """Return the cells of a row in the order of HEADER; parse_row reads the same row back."""
     capacities = (
         decimal(row.contract_capacity),
         row.contract_capacity_unit,
@@ -285,7 +285,7 @@ def format_row(row: ExchangeRow) -> tuple[str, ...]:
 
 
 def neutralise(cell: str) -> str:
-    """The cell as a spreadsheet shows it without running it: a leading apostrophe if need be.
+    """Return the cell so that a spreadsheet does not run it: with an apostrophe if need be.
 
     For files that people open, never for the exchange itself. No exception is made for what looks
     like a plain number: nothing here is rightly negative, "+81-22-…" would be computed as a sum,
@@ -336,9 +336,7 @@ def _examine(cells: Sequence[str], line: int) -> ExchangeRow | list[RowError]:
     return errors or _row(tuple(plain.values()))
 
 
-def _require_holder(
-    plain: dict[str, str], given: dict[str, str], faults: dict[str, list[str]]
-) -> None:
+def _require_holder(plain: dict[str, str], given: dict[str, str], faults: dict[str, list[str]]) -> None:
     if not plain["契約名義"].strip():
         faults["契約名義"].append(
             "契約名義を入力してください。契約のない供給地点なら、契約の列をすべて空にしてください。"

@@ -45,7 +45,7 @@ _CAPACITY = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,3}))?")
 
 
 def control_faults(cell: str) -> list[str]:
-    """Faults of characters that no cell may hold: controls, lone surrogates, text direction."""
+    """Return faults of what no cell may hold: controls, lone surrogates, text direction."""
     codes = dict.fromkeys(f"U+{ord(character):04X}" for character in _FORBIDDEN.findall(cell))
     if not codes:
         return []
@@ -139,7 +139,7 @@ def _half_width(cell: str) -> str:
 
 @lru_cache(maxsize=65536)
 def thousandths(text: str) -> int | None:
-    """612.5 → 612500; "" → None."""
+    """Return 612500 for 612.5, None for an empty text."""
     if not text:
         return None
     whole, _, fraction = text.partition(".")
@@ -147,7 +147,7 @@ def thousandths(text: str) -> int | None:
 
 
 def decimal(thousandths: int | None) -> str:
-    """612500 → 612.5; None → ""."""
+    """Return 612.5 for 612500, an empty text for None."""
     if thousandths is None:
         return ""
     whole, fraction = divmod(thousandths, 1000)

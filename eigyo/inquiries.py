@@ -66,9 +66,7 @@ def open_point(viewer: Viewer, number: str, *, action: Action = Action.OPEN) -> 
     found = queries.point(viewer.clearance.side, number)
     subjects = [_subject(found)] if found else []
     query = {} if found else {"kind": "number", "match": "exact", "key": _hashed(number)}
-    disclosed = disclosure.disclose(
-        viewer, subjects, fields=RECORD_FIELDS, action=action, query=query
-    )
+    disclosed = disclosure.disclose(viewer, subjects, fields=RECORD_FIELDS, action=action, query=query)
     return record(disclosed[0]) if disclosed else None
 
 

@@ -54,9 +54,7 @@ def interpret(text: str, *, kind: str = "", match: str = "", own_only: bool = Fa
         raise NotSearchable(
             f"{chosen.label}として探せる文字がありません。探し方を変えるか、入力し直してください。"
         )
-    search = Search(
-        text=cleaned, kind=chosen, match=_match(chosen, key), key=key, own_only=own_only
-    )
+    search = Search(text=cleaned, kind=chosen, match=_match(chosen, key), key=key, own_only=own_only)
     return replace(search, match=_allowed(search, match))
 
 
@@ -65,11 +63,7 @@ def guess(text: str) -> SearchKind:
     folded = unicodedata.normalize("NFKC", text)
     if _DIGITS.fullmatch(folded):
         digits = phone_key(folded)
-        return (
-            SearchKind.PHONE
-            if digits.startswith("0") and len(digits) in {10, 11}
-            else SearchKind.NUMBER
-        )
+        return SearchKind.PHONE if digits.startswith("0") and len(digits) in {10, 11} else SearchKind.NUMBER
     if _PLACE.search(folded):
         return SearchKind.ADDRESS
     return SearchKind.KANA if _KANA.fullmatch(text) else SearchKind.NAME

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,9 +22,10 @@ from eigyo.models import ImportRun
 from eigyo.municipalities import municipality_codes
 
 ALIAS = "feed"
-CHUNK = 1 << 20
+COPY_BATCH = 500
+_NULL = "\x00"
 STAGED = ("line", *exchange.STAGED_COLUMNS, "municipality_code")
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 _STAGE = """
 CREATE TEMPORARY TABLE staged (
@@ -115,12 +117,21 @@ def _take_note(run: ImportRun, report: Report) -> None:
 
 def _stage(cursor: Any, stream: BinaryIO, report: Report, progress: Progress) -> None:
     """Copy the good rows; keep every error and every 外字."""
-    target = sql.SQL("COPY staged ({}) FROM STDIN").format(
-        sql.SQL(", ").join(map(sql.Identifier, STAGED))
-    )
+    target = sql.SQL("COPY staged ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, STAGED)))
     with cursor.copy(target) as copy:
-        for values in _good_rows(stream, report, progress):
-            copy.write_row(values)
+        rows = map(_copy_line, _good_rows(stream, report, progress))
+        while lines := list(islice(rows, COPY_BATCH)):
+            copy.write("".join(lines))
+
+
+def _copy_line(values: tuple[Any, ...]) -> str:
+    """Return a row in COPY's text form. Control characters cannot occur: the check refuses them."""
+    line = "\t".join(
+        [value if type(value) is str else _NULL if value is None else str(value) for value in values]
+    )
+    if "\\" in line:
+        line = line.replace("\\", "\\\\")
+    return line.replace(_NULL, "\\N") + "\n"
 
 
 def _good_rows(stream: BinaryIO, report: Report, progress: Progress) -> Iterator[tuple[Any, ...]]:
@@ -132,9 +143,7 @@ def _good_rows(stream: BinaryIO, report: Report, progress: Progress) -> Iterator
         if isinstance(row, list):
             report.errors.extend(row)
             continue
-        report.private_use.extend(
-            (line, column, code) for column, code in exchange.private_use(row)
-        )
+        report.private_use.extend((line, column, code) for column, code in exchange.private_use(row))
         yield (line, *exchange.copy_values(row), codes.get(row.postal_code.replace("-", "")))
 
 
@@ -166,9 +175,7 @@ def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) 
         )
     good = report.rows - report.bad_rows
     if good <= 0:
-        raise ImportRefused(
-            "取り込める行がありません。ファイルを確かめてください。何も変えていません。"
-        )
+        raise ImportRefused("取り込める行がありません。ファイルを確かめてください。何も変えていません。")
     cursor.execute("SELECT count(*) FROM supply_point")
     present = int(cursor.fetchone()[0])
     if not accept_shrink and good < present * (1 - settings.IMPORT_SHRINK_LIMIT):
@@ -183,6 +190,8 @@ def _apply(cursor: Any) -> tuple[int, int, int]:
     cursor.execute("ANALYZE staged")
     cursor.execute("SELECT count(*) FROM supply_point")
     before = int(cursor.fetchone()[0])
+    if not before:
+        cursor.execute("SELECT eigyo.drop_search_indexes()")
     cursor.execute(_upsert_points())
     changed = int(cursor.rowcount)
     cursor.execute("SELECT count(*) FROM supply_point")
@@ -198,6 +207,9 @@ def _apply(cursor: Any) -> tuple[int, int, int]:
             " (SELECT FROM staged t WHERE t.number = s.number)"
         )
     cursor.execute(_upsert_contracts())
+    if not before:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SELECT eigyo.create_search_indexes()")
     return added, changed - added, ended
 
 
@@ -207,7 +219,7 @@ def _upsert_points() -> str:
     old = ", ".join(f"supply_point.{name}" for name in _POINT)
     new = ", ".join(f"excluded.{name}" for name in _POINT)
     return (
-        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged"
+        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged ORDER BY number"
         f" ON CONFLICT (number) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
     )
 
@@ -220,6 +232,6 @@ def _upsert_contracts() -> str:
     new = ", ".join(f"excluded.{name}" for name in _CONTRACT)
     return (
         f"INSERT INTO contract (supply_point_id, own, {columns}) SELECT s.id, t.own, {staged}"
-        " FROM staged t JOIN supply_point s ON s.number = t.number WHERE t.holder_name <> ''"
+        " FROM staged t JOIN supply_point s ON s.number = t.number WHERE t.holder_name <> '' ORDER BY s.id"
         f" ON CONFLICT (supply_point_id, own) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
     )

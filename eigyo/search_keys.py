@@ -76,7 +76,7 @@ _NO_DIGIT = re.compile(r"[^0-9]+")
 
 
 def name_key(text: str) -> str:
-    """Key of a holder's name: 髙橋　㈱ and 高橋株式会社 give the same.
+    """Return the key of a holder's name: 髙橋　㈱ and 高橋株式会社 give the same.
 
     NFKC, variant kanji, capitals; without blanks, middle dots and corporate designators at either
     end. A name that is nothing but designators keeps them. Rule: research/domain.md D1.
@@ -90,13 +90,13 @@ def name_key(text: str) -> str:
 
 
 def kana_key(text: str) -> str:
-    """Key of a reading: hiragana, small kana, ヰヱ and every dash read alike, without blanks."""
+    """Return the key of a reading: hiragana, small kana, ヰヱ and dashes alike, without blanks."""
     key = text.translate(_KANA)
     return key if is_normalized("NFKC", key) else _composed(key, _KANA)
 
 
 def address_key(text: str) -> str:
-    """Key of an address: kanji variants, dashes, 二丁目 = 2丁目, 霞ヶ関 = 霞が関 = 霞ケ関.
+    """Return the key of an address: 二丁目 = 2丁目, 霞ヶ関 = 霞が関, dashes and variant kanji.
 
     ガ counts as ケ only between two kanji, so that サガ in a building's name stays.
     """
@@ -112,7 +112,7 @@ def address_key(text: str) -> str:
 
 
 def phone_key(text: str) -> str:
-    """Digits of a telephone number; +81 22 … becomes 022…; no length is checked."""
+    """Return the digits of a telephone number, +81 22 … as 022…; no length is checked."""
     if text.isascii():
         plain = text.replace("-", "")
         if not plain or plain.isdigit():
@@ -124,28 +124,28 @@ def phone_key(text: str) -> str:
 
 
 def number_key(text: str) -> str:
-    """Digits of a 供給地点特定番号 as typed with hyphens, blanks or full-width digits."""
+    """Return the digits of a 供給地点特定番号 typed with hyphens, blanks or full-width digits."""
     if text.isascii() and text.isdigit():
         return text
     return _NO_DIGIT.sub("", normalize("NFKC", text))
 
 
 def _composed(key: str, table: dict[int, int | str | None]) -> str:
-    """The key of a text that the table alone cannot bring to NFKC: half-width ｶﾞ, for one."""
+    """Return the key of a text that the table alone cannot bring to NFKC: half-width ｶﾞ, for one."""
     while not is_normalized("NFKC", key):
         key = normalize("NFKC", key).translate(table)
     return key
 
 
 def _number_the_block(text: str) -> str:
-    """The text before 丁目 with the kanji numerals at its end in figures."""
+    """Return the text before 丁目 with the kanji numerals at its end in figures."""
     name = text.rstrip(_NUMERALS)
     return text if name == text else name + _arabic(text[len(name) :])
 
 
 @lru_cache(maxsize=1024)
 def _arabic(numerals: str) -> str:
-    """Figures for kanji numerals: 二十三 and 二三 are both 23."""
+    """Return figures for kanji numerals: 二十三 and 二三 are both 23."""
     if not ("十" in numerals or "百" in numerals):
         return "".join(str(_KANJI_DIGITS[numeral]) for numeral in numerals)
     total, digit = 0, 0
@@ -159,12 +159,7 @@ def _arabic(numerals: str) -> str:
 
 
 def _variants() -> dict[str, str]:
-    return {
-        variant: group[0]
-        for group in VARIANT_KANJI.split()
-        for variant in group[1:]
-        if variant != group[0]
-    }
+    return {variant: group[0] for group in VARIANT_KANJI.split() for variant in group[1:]}
 
 
 def _dropped(*groups: str) -> dict[str, str]:
@@ -172,11 +167,11 @@ def _dropped(*groups: str) -> dict[str, str]:
 
 
 def _table(*steps: dict[str, str]) -> dict[int, int | str | None]:
-    """One str.translate table that does NFKC and capitals of a single character, then `steps`.
+    """Return one str.translate table: NFKC and capitals of each character, then `steps`.
 
     Doing all of it in one pass is what keeps a key at one or two microseconds; the few texts that
-    need composition (half-width ｶﾞ) are caught afterwards by a quick check. Everyday
-    characters stand for themselves: str.translate pays more for a miss than for a hit.
+    need composition (half-width ｶﾞ) are caught afterwards by a quick check. Everyday characters
+    stand for themselves, since str.translate pays more for a miss than for a hit.
     """
     folds: dict[str, str] = {}
     for step in steps:
@@ -192,7 +187,7 @@ def _table(*steps: dict[str, str]) -> dict[int, int | str | None]:
 
 
 def _compatible() -> dict[int, str]:
-    """NFKC and capitals for each character that they change, up to U+FFFF and 2F800 kanji."""
+    """Return NFKC and capitals of each character that they change, to U+FFFF and from 2F800."""
     pairs = (
         (code, normalize("NFKC", normalize("NFKC", chr(code)).upper()))
         for code in (

@@ -51,9 +51,7 @@ def points(request: ViewerRequest) -> HttpResponse:
         after=request.GET.get("after", ""),
         before=request.GET.get("before", ""),
     )
-    return render(
-        request, "eigyo/points.html", context | _listing(request, results) | _selected(request)
-    )
+    return render(request, "eigyo/points.html", context | _listing(request, results) | _selected(request))
 
 
 @require_safe
@@ -72,9 +70,7 @@ def print_point(request: ViewerRequest, number: str) -> HttpResponse:
 def own_reads(request: ViewerRequest) -> HttpResponse:
     """Show a person's own look-ups of the last 30 days."""
     since = request.at - OWN_READS_PERIOD
-    reads = readings.own_readings(
-        request.viewer.card.staff_number, since=since, rows=OWN_READS_ROWS
-    )
+    reads = readings.own_readings(request.viewer.card.staff_number, since=since, rows=OWN_READS_ROWS)
     lines = [
         {
             "logged_at": read.logged_at,
@@ -93,9 +89,7 @@ def own_reads(request: ViewerRequest) -> HttpResponse:
     )
 
 
-def _record_page(
-    request: ViewerRequest, number: str, template: str, action: Action
-) -> HttpResponse:
+def _record_page(request: ViewerRequest, number: str, template: str, action: Action) -> HttpResponse:
     record = inquiries.open_point(request.viewer, number, action=action)
     if record is None:
         raise Http404
@@ -115,9 +109,7 @@ def _listing(request: ViewerRequest, results: Results) -> dict[str, Any]:
     return {
         "results": results,
         "readings": _readings(asked),
-        "own_filter": own.urlencode()
-        if asked.kind in {SearchKind.NUMBER, SearchKind.ADDRESS}
-        else "",
+        "own_filter": own.urlencode() if asked.kind in {SearchKind.NUMBER, SearchKind.ADDRESS} else "",
         "panel_query": base.urlencode(),
         "after_query": _turned(base, "after", results.after),
         "before_query": _turned(base, "before", results.before),
@@ -138,15 +130,11 @@ def _selected(request: ViewerRequest) -> dict[str, Any]:
 
 def _readings(asked: Search) -> list[Reading]:
     found = [
-        Reading(
-            f"{asked.kind.label}（{match.label}）", _query(asked, match=match.value).urlencode()
-        )
+        Reading(f"{asked.kind.label}（{match.label}）", _query(asked, match=match.value).urlencode())
         for match in matches(asked)
         if match is not asked.match
     ]
-    return found + [
-        Reading(other.meaning, _query(other).urlencode()) for other in alternatives(asked)
-    ]
+    return found + [Reading(other.meaning, _query(other).urlencode()) for other in alternatives(asked)]
 
 
 def _query(asked: Search, **changes: Any) -> QueryDict:
@@ -178,8 +166,4 @@ def _start_of_month(at: datetime) -> datetime:
 def _list_url(request: ViewerRequest) -> str:
     came_from = request.headers.get("Referer", "")
     prefix = f"{request.scheme}://{request.get_host()}/points/?"
-    return (
-        came_from.removeprefix(prefix[: -len("/points/?")])
-        if came_from.startswith(prefix)
-        else "/points/"
-    )
+    return came_from.removeprefix(prefix[: -len("/points/?")]) if came_from.startswith(prefix) else "/points/"

@@ -37,9 +37,7 @@ def terminal_class(situation: Situation) -> Claim:
     terminal = _terminal(situation)
     if terminal is None or not terminal.terminal_class:
         return _claim("terminal_class", Side.NOBODY, "用途区分なし", reasons.NO_LU)
-    return _claim(
-        "terminal_class", Side(terminal.terminal_class), terminal.class_label, reasons.NO_LU
-    )
+    return _claim("terminal_class", Side(terminal.terminal_class), terminal.class_label, reasons.NO_LU)
 
 
 def ledger_holder(situation: Situation) -> Claim:

@@ -77,7 +77,9 @@ class CertificateForm(forms.ModelForm[TerminalCertificate]):
         """Bring the fingerprint to 64 hexadecimal digits."""
         value = re.sub(r"[\s:]", "", self.cleaned_data["fingerprint"]).lower()
         if not re.fullmatch(r"[0-9a-f]{64}", value):
-            raise forms.ValidationError("SHA-256の指紋を16進64桁で入力してください（コロンと空白は省けます）。")
+            raise forms.ValidationError(
+                "SHA-256の指紋を16進64桁で入力してください（コロンと空白は省けます）。"
+            )
         return value
 
 
@@ -90,5 +92,3 @@ class EnrolForm(forms.Form):
         error_messages={"required": "登録コードを入力してください。"},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-
-

@@ -28,7 +28,7 @@ from terminals.models import Terminal
 
 logger = get_logger(__name__)
 DEVICE_COOKIE = "eigyo_terminal"
-SECRET_HEADER = "X-Eigyo-Proxy-Secret"
+SECRET_HEADER = "X-Eigyo-Proxy-Secret"  # noqa: S105 - a header's name
 VERIFY_HEADER = "X-Eigyo-Client-Verify"
 CERTIFICATE_HEADER = "X-Eigyo-Client-Cert"
 IDENTITY_PREFIX = "X-Eigyo-"

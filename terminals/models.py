@@ -123,9 +123,7 @@ class LuRegistration(models.Model):
     One LU on two terminals must be storable: it is a fault to be found, not one to be denied.
     """
 
-    terminal = models.ForeignKey(
-        Terminal, models.PROTECT, verbose_name="端末", related_name="registrations"
-    )
+    terminal = models.ForeignKey(Terminal, models.PROTECT, verbose_name="端末", related_name="registrations")
     lu = models.CharField("LU名", max_length=8, validators=[LU_NAME])
     terminal_class = models.CharField("用途区分", max_length=8, choices=TerminalClass.choices)
     during = DateTimeRangeField("期間")
@@ -146,9 +144,7 @@ class LuRegistration(models.Model):
 class Deployment(models.Model):
     """端末配備先情報: which company holds a terminal and where it stands, over a period."""
 
-    terminal = models.ForeignKey(
-        Terminal, models.PROTECT, verbose_name="端末", related_name="deployments"
-    )
+    terminal = models.ForeignKey(Terminal, models.PROTECT, verbose_name="端末", related_name="deployments")
     holder = models.ForeignKey(Organisation, models.PROTECT, verbose_name="配備先の会社")
     place = models.ForeignKey(Place, models.PROTECT, verbose_name="設置場所")
     during = DateTimeRangeField("期間")
@@ -170,9 +166,7 @@ class Deployment(models.Model):
 class TerminalCertificate(models.Model):
     """A client certificate a terminal proves itself with (SHA-256 of its DER form, hexadecimal)."""
 
-    terminal = models.ForeignKey(
-        Terminal, models.PROTECT, verbose_name="端末", related_name="certificates"
-    )
+    terminal = models.ForeignKey(Terminal, models.PROTECT, verbose_name="端末", related_name="certificates")
     fingerprint = models.CharField("証明書の指紋（SHA-256）", max_length=64, unique=True)
     registered_at = models.DateTimeField("登録日時")
     revoked_at = models.DateTimeField("失効日時", null=True, blank=True)

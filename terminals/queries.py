@@ -78,9 +78,7 @@ def terminals(at: datetime) -> QuerySet[Terminal]:
             ),
             Prefetch(
                 "deployments",
-                Deployment.objects.filter(during__contains=at).select_related(
-                    "holder", "place__building"
-                ),
+                Deployment.objects.filter(during__contains=at).select_related("holder", "place__building"),
                 to_attr="current_deployments",
             ),
         )

@@ -68,17 +68,67 @@ TERMINALS = (
     SampleTerminal("NW-0001", TerminalClass.NW, "NW", "office", "NW用：本店の情報管理室（点検・管理の担当）"),
     SampleTerminal("NW-0231", TerminalClass.NW, "NW", "lobby", "NW用が共用の来訪者対応スペースに（事案①）"),
     SampleTerminal("NW-0187", TerminalClass.NW, "RT", "retail", "NW用のまま小売へ配備（事案②）"),
-    SampleTerminal("NW-0142", TerminalClass.NW, "NW", "nw", "返却済みなのにLUが残る", TerminalStatus.RETURNED),
+    SampleTerminal(
+        "NW-0142", TerminalClass.NW, "NW", "nw", "返却済みなのにLUが残る", TerminalStatus.RETURNED
+    ),
     SampleTerminal("NW-0305", TerminalClass.NW, "CT", "training", "NW用：委託会社の研修室（NWの枠）"),
 )
 CARDS = (
-    SampleCard("1000000001", "N-10001", "大西 誠", "オオニシ マコト", "NW", "託送契約課", Duty.INQUIRY, "NWの照会担当"),
-    SampleCard("2000000001", "R-20001", "佐藤 花子", "サトウ ハナコ", "RT", "営業部", Duty.INQUIRY, "小売の照会担当"),
+    SampleCard(
+        "1000000001",
+        "N-10001",
+        "大西 誠",
+        "オオニシ マコト",
+        "NW",
+        "託送契約課",
+        Duty.INQUIRY,
+        "NWの照会担当",
+    ),
+    SampleCard(
+        "2000000001", "R-20001", "佐藤 花子", "サトウ ハナコ", "RT", "営業部", Duty.INQUIRY, "小売の照会担当"
+    ),
     SampleCard("2000000009", "", "", "", "RT", "", "", "小売の共用カード", CardKind.SHARED),
-    SampleCard("3000000001", "C-30001", "木下 早苗", "キノシタ サナエ", "CT", "受付一課", Duty.INQUIRY, "委託員（NWの受託）", engaged_for=EngagedFor.NW),
-    SampleCard("1000000002", "N-10002", "吉岡 慎一", "ヨシオカ シンイチ", "NW", "情報管理室", Duty.COMPLIANCE, "情報管理の担当"),
-    SampleCard("1000000003", "N-10003", "林 亜希子", "ハヤシ アキコ", "NW", "情報システム室", Duty.TERMINAL_ADMIN, "端末管理の担当"),
-    SampleCard("1000000004", "N-10004", "村上 健", "ムラカミ ケン", "NW", "総務課", Duty.CARD_DESK, "職員証の発行窓口"),
+    SampleCard(
+        "3000000001",
+        "C-30001",
+        "木下 早苗",
+        "キノシタ サナエ",
+        "CT",
+        "受付一課",
+        Duty.INQUIRY,
+        "委託員（NWの受託）",
+        engaged_for=EngagedFor.NW,
+    ),
+    SampleCard(
+        "1000000002",
+        "N-10002",
+        "吉岡 慎一",
+        "ヨシオカ シンイチ",
+        "NW",
+        "情報管理室",
+        Duty.COMPLIANCE,
+        "情報管理の担当",
+    ),
+    SampleCard(
+        "1000000003",
+        "N-10003",
+        "林 亜希子",
+        "ハヤシ アキコ",
+        "NW",
+        "情報システム室",
+        Duty.TERMINAL_ADMIN,
+        "端末管理の担当",
+    ),
+    SampleCard(
+        "1000000004",
+        "N-10004",
+        "村上 健",
+        "ムラカミ ケン",
+        "NW",
+        "総務課",
+        Duty.CARD_DESK,
+        "職員証の発行窓口",
+    ),
 )
 
 

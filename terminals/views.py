@@ -165,7 +165,9 @@ def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
             ("区画", recognised.zone_label),
         ],
         "devices": list(queries.devices(found).values("enrolled_at", "revoked_at", "revoked_reason")),
-        "certificates": list(queries.certificates(found).values("id", "fingerprint", "registered_at", "revoked_at")),
+        "certificates": list(
+            queries.certificates(found).values("id", "fingerprint", "registered_at", "revoked_at")
+        ),
         "certificate_form": forms.CertificateForm(),
         "reason_form": ReasonForm(),
         "history": history(found),

@@ -45,13 +45,33 @@ CREATE TABLE eigyo.contract (
 CREATE TABLE eigyo.contract_own PARTITION OF eigyo.contract FOR VALUES IN (true);
 CREATE TABLE eigyo.contract_other PARTITION OF eigyo.contract FOR VALUES IN (false);
 
-CREATE INDEX supply_point_address ON eigyo.supply_point (address_key, number);
-CREATE INDEX supply_point_address_infix ON eigyo.supply_point USING gin (address_key gin_trgm_ops);
-CREATE INDEX contract_name ON eigyo.contract (name_key);
-CREATE INDEX contract_kana ON eigyo.contract (kana_key);
-CREATE INDEX contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
-CREATE INDEX contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
-CREATE INDEX contract_phone ON eigyo.contract (phone_key);
+-- The search indexes are built after the first load (fifteen times faster than row by row): the feed
+-- may have the owner drop them while there is no row, and build them again.
+CREATE FUNCTION eigyo.drop_search_indexes() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp AS $$
+BEGIN
+  IF EXISTS (SELECT FROM eigyo.supply_point) THEN
+    RAISE EXCEPTION 'search indexes are dropped only while there is no supply point';
+  END IF;
+  DROP INDEX IF EXISTS eigyo.supply_point_address, eigyo.supply_point_address_infix, eigyo.contract_name,
+    eigyo.contract_kana, eigyo.contract_name_infix, eigyo.contract_kana_infix, eigyo.contract_phone;
+END $$;
+
+CREATE FUNCTION eigyo.create_search_indexes() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
+SET maintenance_work_mem = '256MB' AS $$
+BEGIN
+  CREATE INDEX IF NOT EXISTS supply_point_address ON eigyo.supply_point (address_key, number);
+  CREATE INDEX IF NOT EXISTS supply_point_address_infix ON eigyo.supply_point USING gin (address_key gin_trgm_ops);
+  CREATE INDEX IF NOT EXISTS contract_name ON eigyo.contract (name_key);
+  CREATE INDEX IF NOT EXISTS contract_kana ON eigyo.contract (kana_key);
+  CREATE INDEX IF NOT EXISTS contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
+  CREATE INDEX IF NOT EXISTS contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
+  CREATE INDEX IF NOT EXISTS contract_phone ON eigyo.contract (phone_key);
+END $$;
+SELECT eigyo.create_search_indexes();
+REVOKE ALL ON FUNCTION eigyo.drop_search_indexes(), eigyo.create_search_indexes() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eigyo.drop_search_indexes(), eigyo.create_search_indexes() TO eigyo_feed;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON eigyo.supply_point, eigyo.contract TO eigyo_feed;
 """

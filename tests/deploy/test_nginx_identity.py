@@ -4,7 +4,6 @@ what reaches it: nobody gets through without a certificate, and nobody speaks in
 
 import datetime
 import http.client
-import ipaddress
 import shutil
 import socket
 import ssl
@@ -16,9 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-import crossplane  # type: ignore[import-untyped]
+import crossplane
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -40,9 +40,7 @@ FORGERIES = [
     pytest.param(tuple(line.lower() for line in FORGED), id="in lower case"),
     pytest.param(FORGED + FORGED, id="twice"),
     pytest.param(tuple(line.replace("-", "_") for line in FORGED), id="with underscores"),
-    pytest.param(
-        FORGED + tuple(line.replace("X-Eigyo-", "X-Eigyo_") for line in FORGED), id="mixed"
-    ),
+    pytest.param(FORGED + tuple(line.replace("X-Eigyo-", "X-Eigyo_") for line in FORGED), id="mixed"),
     pytest.param(("X-Eigyo-Terminal: forged", "X-Eigyo-Staff: forged"), id="under other names"),
 ]
 FORGED_ROUTE = (
@@ -67,9 +65,7 @@ class Authority:
     """A certificate authority for one test run."""
 
     name: str
-    key: ec.EllipticCurvePrivateKey = field(
-        default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
-    )
+    key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     @property
     def subject(self) -> x509.Name:
@@ -88,16 +84,16 @@ class Authority:
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         builder = self._builder(subject, key.public_key())
         if host:
-            names = [x509.DNSName(host), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+            names = x509.SubjectAlternativeName([x509.DNSName(host)])
+            builder = builder.add_extension(names, critical=False)
         certificate = builder.sign(self.key, hashes.SHA256())
-        write_pem(folder / f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
+        (folder / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         private = key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
-        write_pem(folder / f"{name}.key", private)
+        (folder / f"{name}.key").write_bytes(private)
         return certificate
 
     def revocations(self, *revoked: x509.Certificate) -> bytes:
@@ -109,9 +105,7 @@ class Authority:
         crl = builder.sign(self.key, hashes.SHA256())
         return crl.public_bytes(serialization.Encoding.PEM)
 
-    def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey
-    ) -> x509.CertificateBuilder:
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
@@ -123,11 +117,6 @@ class Authority:
         )
 
 
-def write_pem(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    path.chmod(0o600)
-
-
 class Application:
     """A stand-in for the web process that keeps every request it receives."""
 
@@ -136,16 +125,16 @@ class Application:
         kept = self.requests
 
         class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+            def keep(self) -> None:
                 kept.append((self.path, [(k.lower(), v) for k, v in self.headers.items()]))
                 self.send_response(200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            do_POST = do_GET
+            do_GET = do_POST = keep  # noqa: N815
 
-            def log_message(self, format: str, *arguments: object) -> None:
+            def log_message(self, *arguments: object) -> None:
                 """Stay quiet."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -237,46 +226,44 @@ def render(folder: Path, *, port: int, alive: int, applications: dict[str, Appli
     errors = (SHIPPED / "errors.conf").read_text().replace("root /etc/nginx;", f"root {folder};")
     (folder / "errors.conf").write_text(errors)
     shutil.copytree(SHIPPED / "proxy-errors", folder / "proxy-errors")
-    (folder / "proxy_secret.conf").write_text(
-        f'map "" $eigyo_proxy_secret {{ default "{SECRET}"; }}\n'
-    )
+    (folder / "proxy_secret.conf").write_text(f'map "" $eigyo_proxy_secret {{ default "{SECRET}"; }}\n')
 
 
 def make_certificates(folder: Path) -> x509.Certificate:
     """Write every certificate of the run and return the good terminal's."""
     pem = serialization.Encoding.PEM
     servers, terminals = Authority("Server CA"), Authority("Terminal CA")
-    write_pem(folder / "server_ca.crt", servers.certificate().public_bytes(pem))
-    write_pem(folder / "terminal_ca.crt", terminals.certificate().public_bytes(pem))
+    (folder / "server_ca.crt").write_bytes(servers.certificate().public_bytes(pem))
+    (folder / "terminal_ca.crt").write_bytes(terminals.certificate().public_bytes(pem))
     for side, host in HOSTS.items():
         servers.issue(folder, side, host=host)
     Authority("Terminal CA").issue(folder, "stranger")
     revoked = terminals.issue(folder, "revoked")
-    write_pem(folder / "terminal_ca.crl", terminals.revocations(revoked))
+    (folder / "terminal_ca.crl").write_bytes(terminals.revocations(revoked))
     return terminals.issue(folder, "terminal")
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Proxy]:
-    folder = Path(tempfile.mkdtemp(prefix="eigyo-nginx-"))
-    folder.chmod(0o755)
-    (folder / "run").mkdir()
     applications = {side: Application() for side in HOSTS}
     port, alive = free_port(), free_port()
-    terminal = make_certificates(folder)
-    render(folder, port=port, alive=alive, applications=applications)
-    command = [str(PROGRAM), "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    with (folder / "output.log").open("wb") as output:
-        process = subprocess.Popen([*command, "-g", "daemon off;"], stdout=output, stderr=output)
-    try:
-        wait_for(process, alive, folder)
-        yield Proxy(folder=folder, port=port, applications=applications, terminal=terminal)
-    finally:
-        process.terminate()
-        process.wait(10)
-        for application in applications.values():
-            application.stop()
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="eigyo-nginx-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "run").mkdir()
+        terminal = make_certificates(folder)
+        render(folder, port=port, alive=alive, applications=applications)
+        command = [str(PROGRAM), "-p", name, "-c", f"{name}/nginx.conf", "-g", "daemon off;"]
+        with (folder / "output.log").open("wb") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            wait_for(process, alive, folder)
+            yield Proxy(folder=folder, port=port, applications=applications, terminal=terminal)
+        finally:
+            process.terminate()
+            process.wait(10)
+    for application in applications.values():
+        application.stop()
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
@@ -304,7 +291,8 @@ def proxy(running: Proxy) -> Proxy:
 
 def proxied_paths() -> list[str]:
     """Return one path inside every location of the file that passes requests on."""
-    parsed = crossplane.parse(str(SHIPPED / "eigyo.conf"), single=True, check_ctx=False)
+    parse: Any = crossplane.parse
+    parsed = parse(str(SHIPPED / "eigyo.conf"), single=True, check_ctx=False)
     (http_block,) = [each for each in parsed["config"][0]["parsed"] if each["directive"] == "http"]
     found = set()
     for server in http_block["block"]:
@@ -396,9 +384,7 @@ class TestWhatTheProxyKeepsToItself:
         assert "送信できる大きさを超えています" in answer.text
         assert proxy.seen() == []
 
-    def test_a_missing_application_gives_a_page_without_data_and_logs_no_terms(
-        self, proxy: Proxy
-    ) -> None:
+    def test_a_missing_application_gives_a_page_without_data_and_logs_no_terms(self, proxy: Proxy) -> None:
         proxy.applications["retail"].stop()
         answer = proxy.send("retail", "/points/?name=SEARCHED-NAME")
         assert answer.status == 503

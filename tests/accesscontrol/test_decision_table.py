@@ -1,0 +1,215 @@
+"""Rows 1–8 of the decision table, by hand through the real pages, and changes in mid-session."""
+
+import pytest
+from django.utils import timezone
+
+from accesscontrol.choices import CardKind
+from accesscontrol.models import Alert, Card, Posting
+from terminals import operations as terminal_desk
+from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
+from terminals.models import Deployment, LuRegistration, Terminal, ZoneOwnership
+from tests.people import ALWAYS, OTHER_LOW, OWN_LOW, Person, ends_now, make_terminal
+
+
+def sign_in_codes(answer, read_log) -> set[str]:
+    """The codes of the last refusal on the log."""
+    return set(read_log.entries(outcome="refused")[-1]["reasons"])
+
+
+def refused(person: Person, read_log, *codes: str) -> None:
+    """The person gets an explained refusal with these codes, no session, a log entry and an alert."""
+    answer = person.tries_to_sign_in()
+    assert answer.status_code == 403
+    body = answer.content.decode()
+    for code in codes:
+        assert code in body
+    assert "どうすればよいか" in body
+    assert person.session is None
+    assert set(codes) <= sign_in_codes(answer, read_log)
+    alert = Alert.objects.latest("raised_at")
+    assert set(codes) <= set(alert.codes)
+    assert alert.log_entry
+    follow_up = person.gets(f"/points/{OTHER_LOW}/")
+    assert follow_up.status_code in {302, 403}
+    assert "秘密" not in follow_up.content.decode()
+
+
+def test_row_1_nw_card_on_nw_terminal_in_nw_zone_opens_the_nw_view(region):
+    clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
+    assert clerk.tries_to_sign_in().headers["Location"].startswith("/start/purpose/")
+    clerk.posts("/start/purpose/", {"purpose": "contract_inquiry"})
+    assert "秘密　太郎" in clerk.gets(f"/points/{OTHER_LOW}/").content.decode()
+
+
+def test_row_2_retail_card_on_retail_terminal_in_retail_zone_opens_the_retail_view(region):
+    clerk = region.person("retail_clerk").sits_at(region.retail_terminal)
+    assert clerk.tries_to_sign_in().status_code == 302
+    clerk.posts("/start/purpose/", {"purpose": "contract_inquiry"})
+    assert "髙橋　花子" in clerk.gets(f"/points/{OWN_LOW}/").content.decode()
+    assert "秘密" not in clerk.gets(f"/points/{OTHER_LOW}/").content.decode()
+
+
+def test_row_3_retail_card_on_nw_terminal_gets_no_session(region, read_log):
+    refused(region.person("retail_clerk").sits_at(region.nw_terminal), read_log, "C-201")
+
+
+def test_row_4_nw_card_on_retail_terminal_gets_no_session(region, read_log):
+    refused(region.person("nw_clerk").sits_at(region.retail_terminal), read_log, "C-202")
+
+
+@pytest.mark.parametrize("kind", [CardKind.SHARED, CardKind.TEMPORARY, CardKind.VISITOR])
+@pytest.mark.parametrize("terminal", ["nw_terminal", "retail_terminal"])
+def test_row_5_a_card_that_is_not_an_individuals_gets_no_session(region, read_log, kind, terminal):
+    card = region.cards["shared"]
+    card.kind = kind
+    card.company = region.nw if terminal == "nw_terminal" else region.retail
+    card.save()
+    refused(region.person("shared").sits_at(getattr(region, terminal)), read_log, "C-101")
+
+
+@pytest.mark.parametrize("who", ["nw_clerk", "retail_clerk"])
+@pytest.mark.parametrize(("zone", "code"), [("lobby", "P-102"), ("retail", "P-103")])
+def test_row_6_an_nw_terminal_in_a_shared_or_retail_zone_serves_nobody_and_is_quarantined(
+    region, read_log, who, zone, code
+):
+    terminal = make_terminal("NW-0231", TerminalClass.NW, region.nw, region.places[zone])
+    refused(region.person(who).sits_at(terminal), read_log, code)
+    assert Terminal.objects.get(pk=terminal.pk).suspended_at
+    assert "NW用" in Terminal.objects.get(pk=terminal.pk).suspended_reason
+
+
+@pytest.mark.parametrize("who", ["nw_clerk", "retail_clerk"])
+@pytest.mark.parametrize(
+    ("terminal_class", "holder", "zone"), [(TerminalClass.NW, "retail", "nw"), (TerminalClass.RETAIL, "nw", "retail")]
+)
+def test_row_7_a_class_that_contradicts_the_ledger_serves_nobody_and_is_quarantined(
+    region, read_log, who, terminal_class, holder, zone
+):
+    terminal = make_terminal("NW-0187", terminal_class, getattr(region, holder), region.places[zone])
+    refused(region.person(who).sits_at(terminal), read_log, "T-106")
+    assert Terminal.objects.get(pk=terminal.pk).suspended_at
+
+
+@pytest.mark.parametrize("status", [status for status in TerminalStatus if status != TerminalStatus.DEPLOYED])
+def test_row_8_a_terminal_that_is_not_deployed_serves_nobody(region, read_log, status):
+    region.nw_terminal.status = status
+    region.nw_terminal.save()
+    refused(region.person("nw_clerk").sits_at(region.nw_terminal), read_log, "T-102")
+
+
+def test_row_8_a_terminal_without_lu_serves_nobody(region, read_log):
+    terminal = make_terminal("NW-0400", "", region.nw, region.places["nw"])
+    refused(region.person("nw_clerk").sits_at(terminal), read_log, "T-103")
+
+
+def test_row_8_an_lu_on_two_terminals_serves_nobody_on_either(region, read_log):
+    LuRegistration.objects.create(
+        terminal=make_terminal("NW-0401", "", region.nw, region.places["nw"]),
+        lu="LU0118",
+        terminal_class=TerminalClass.NW,
+        during=ALWAYS,
+    )
+    refused(region.person("nw_clerk").sits_at(region.nw_terminal), read_log, "T-104")
+
+
+def test_row_8_an_unknown_device_is_sent_to_enrolment_and_sees_nothing(region):
+    outsider = region.outsider()
+    for url in ("/", "/start/", "/points/", f"/points/{OWN_LOW}/", "/audit/reads/", "/terminals/"):
+        assert outsider.get(url).headers["Location"] == "/terminal/"
+    assert outsider.get(f"/api/v1/supply-points/{OWN_LOW}").status_code == 401
+
+
+def test_row_9_a_contractor_working_for_nw_in_its_nw_slot_opens_the_nw_view(region):
+    clerk = region.person("contractor_clerk").sits_at(region.contractor_terminal).signs_in()
+    assert clerk.gets(f"/points/{OTHER_LOW}/").status_code == 200
+
+
+@pytest.mark.parametrize("slot", [AssignedSide.RETAIL, ""])
+def test_row_9_outside_the_nw_slot_the_contractors_room_opens_nothing(region, read_log, slot):
+    ZoneOwnership.objects.filter(place=region.places["training"]).update(assigned_side=slot)
+    clerk = region.person("contractor_clerk").sits_at(region.contractor_terminal)
+    refused(clerk, read_log, "P-103" if slot else "P-101")
+
+
+CHANGES = {
+    "the card is suspended": lambda r: Card.objects.filter(pk=r.cards["nw_clerk"].pk).update(
+        suspended_at=timezone.now(), suspended_reason="紛失"
+    ),
+    "the card expires": lambda r: _end(Card.objects.get(pk=r.cards["nw_clerk"].pk), "valid"),
+    "the posting ends": lambda r: ends_now(Posting.objects.get(staff=r.cards["nw_clerk"].staff)),
+    "the person moves to the retailer": lambda r: _transfer(r),
+    "the class is changed": lambda r: LuRegistration.objects.filter(terminal=r.nw_terminal).update(
+        terminal_class=TerminalClass.RETAIL
+    ),
+    "the LU ends": lambda r: ends_now(LuRegistration.objects.get(terminal=r.nw_terminal)),
+    "the terminal is moved to the lobby": lambda r: Deployment.objects.filter(terminal=r.nw_terminal).update(
+        place=r.places["lobby"]
+    ),
+    "the terminal goes to the retailer": lambda r: Deployment.objects.filter(terminal=r.nw_terminal).update(
+        holder=r.retail
+    ),
+    "the room becomes shared": lambda r: ZoneOwnership.objects.filter(place=r.places["nw"]).update(
+        kind=ZoneKind.SHARED
+    ),
+    "the terminal is suspended": lambda r: terminal_desk.suspend(
+        Terminal.objects.get(pk=r.nw_terminal.pk), reason="点検", by=None, at=timezone.now()
+    ),
+    "the device is revoked": lambda r: terminal_desk.revoke_devices(r.nw_terminal, reason="点検", at=timezone.now()),
+}
+
+
+def _end(card, name):
+    card.valid = type(card.valid)(card.valid.lower, timezone.now(), "[)")
+    card.save()
+
+
+def _transfer(region):
+    posting = Posting.objects.get(staff=region.cards["nw_clerk"].staff)
+    posting.organisation = region.retail
+    posting.save()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_in_mid_session_takes_effect_on_the_next_request(region, change):
+    clerk = region.nw_clerk()
+    assert clerk.gets(f"/points/{OTHER_LOW}/").status_code == 200
+    CHANGES[change](region)
+    answer = clerk.gets(f"/points/{OTHER_LOW}/")
+    assert answer.status_code in {302, 403}
+    assert "秘密" not in answer.content.decode()
+    if change != "the device is revoked":
+        assert clerk.session is None
+    again = clerk.gets(f"/points/{OTHER_LOW}/")
+    assert again.status_code in {302, 403}
+
+
+def test_a_point_switched_away_is_masked_on_the_next_request(region, owner):
+    clerk = region.retail_clerk()
+    assert "髙橋" in clerk.gets(f"/points/{OWN_LOW}/").content.decode()
+    with owner.transaction():
+        point = owner.execute("UPDATE eigyo.supply_point SET own = false WHERE number = %s RETURNING id", [OWN_LOW])
+        owner.execute("UPDATE eigyo.contract SET own = false WHERE supply_point_id = %s", point.fetchone())
+    body = clerk.gets(f"/points/{OWN_LOW}/").content.decode()
+    assert "髙橋" not in body
+    assert body.count('class="mask"') == 7
+
+
+def test_a_session_carried_to_another_terminal_ends_and_is_reported(region, read_log):
+    clerk = region.nw_clerk()
+    thief = region.person("nw_clerk").sits_at(region.office_terminal)
+    thief.client.cookies["eigyo_session"] = clerk.client.cookies["eigyo_session"].value
+    answer = thief.gets(f"/points/{OTHER_LOW}/")
+    assert answer.status_code == 403
+    assert "T-107" in answer.content.decode()
+    assert clerk.session is None
+    assert "T-107" in sign_in_codes(answer, read_log)
+
+
+@pytest.mark.parametrize("who", ["officer", "terminal_admin", "card_desk", "auditor"])
+def test_office_duties_sign_in_and_see_no_customer(region, who):
+    person = region.person(who).sits_at(region.office_terminal).signs_in("registry")
+    for url in ("/points/", f"/points/{OWN_LOW}/", f"/points/{OWN_LOW}/print/", "/points/?q=髙橋"):
+        answer = person.gets(url)
+        assert "髙橋　花子" not in answer.content.decode()
+        if url != "/points/":
+            assert answer.status_code == 403

@@ -1,0 +1,59 @@
+"""One real PostgreSQL and Valkey for the whole run (started by `make test`); named people in a small region.
+
+Everything is committed, as in production: the login roles are the ones the product uses. Tables are
+emptied by their owner before each test that asks for the region; the read log cannot be emptied by
+anyone, so tests look only at what came after they began.
+"""
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from django.core.management import call_command
+
+from tests.people import Region, build_region
+from tests.readlog import ReadLog
+
+KEPT = ("django_migrations", "django_content_type", "auth_permission")
+
+
+@pytest.fixture(scope="session")
+def database(django_db_blocker) -> Iterator[None]:
+    """Migrate once as the owner and let tests use the database."""
+    if not os.environ.get("EIGYO_DB_OWNER"):
+        pytest.fail("no database: run the tests with `make test`")
+    with django_db_blocker.unblock():
+        call_command("migrate", database="owner", verbosity=0)
+        call_command("collectstatic", interactive=False, verbosity=0)
+        yield
+
+
+@pytest.fixture(scope="session")
+def owner(database) -> Iterator[psycopg.Connection]:
+    """Return a connection of the tables' owner."""
+    with psycopg.connect(os.environ["EIGYO_DB_OWNER"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def clean(owner: psycopg.Connection) -> None:
+    """Empty every table of the registry and the region."""
+    rows = owner.execute(
+        "SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables"
+        " WHERE schemaname IN ('app', 'eigyo') AND tablename <> ALL(%s)",
+        [list(KEPT)],
+    ).fetchall()
+    owner.execute(f"TRUNCATE {', '.join(row[0] for row in rows)} RESTART IDENTITY")
+
+
+@pytest.fixture
+def region(clean: None) -> Region:
+    """Return the small region: companies, places, terminals, people, six supply points."""
+    return build_region()
+
+
+@pytest.fixture
+def read_log(owner: psycopg.Connection) -> ReadLog:
+    """Return the entries of the read log made during this test."""
+    return ReadLog.from_now()
