@@ -8,7 +8,6 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accesscontrol.http import SESSION_COOKIE
 from accesscontrol.viewer import Viewer
 
 
@@ -48,15 +47,12 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
     """How the OpenAPI document describes the session token."""
 
     target_class = "accesscontrol.authentication.ViewerAuthentication"
-    name = ["session", "sessionCookie"]
+    name = "session"
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
-        """Return both carriers of the session token."""
-        return [
-            {
-                "type": "http",
-                "scheme": "bearer",
-                "description": "POST /api/v1/sessions が返す利用のトークン。端末の証明（証明書または端末の登録）も必要です。",
-            },
-            {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE, "description": "画面と同じ利用。"},
-        ]
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        """Describe the session token; pages carry the same token in a cookie."""
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "POST /api/v1/sessions が返す利用のトークン。端末の証明（証明書または端末の登録）も必要です。",
+        }

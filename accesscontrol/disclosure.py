@@ -16,6 +16,10 @@ from audit.choices import Action, Outcome
 from audit.entry import Entry
 
 
+class SideUnavailable(Exception):
+    """This process does not hold the login role of the viewer's side."""
+
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """閲覧対象外: stands in the place of every masked value, always the same."""

@@ -136,6 +136,16 @@ def problem(status: int, title: str, *, detail: str = "", code: str = "", **more
     )
 
 
+def wrong_server(request: Any) -> HttpResponse:
+    """Answer 421: this server serves the other side."""
+    title = "この接続先では照会できません"
+    detail = "NWと小売では接続先が分かれています。端末に設定された接続先から利用してください。"
+    if wants_json(request):
+        return problem(421, title, detail=detail, code="S-421")
+    context = {"title": title, "detail": detail, "request_id": request.id}
+    return render(request, "stopped.html", context, status=421)
+
+
 def unavailable(request: Any) -> HttpResponse:
     """Answer 503 without data: the read log or the database cannot be reached."""
     title = "いまは照会できません"

@@ -17,6 +17,7 @@ from structlog.stdlib import get_logger
 from accesscontrol import http, operations, queries
 from accesscontrol.choices import EndReason
 from accesscontrol.clearance import Clearance, Level, Side
+from accesscontrol.disclosure import SideUnavailable
 from accesscontrol.models import WorkSession
 from accesscontrol.reasons import OTHER_TERMINAL
 from accesscontrol.situation import CardFacts, Situation, clearance
@@ -123,6 +124,8 @@ class ViewerMiddleware:
             cause = getattr(error.__cause__, "sqlstate", None)
             logger.error("fail_closed", error=type(error).__name__, sqlstate=cause)
             return http.unavailable(request)
+        if isinstance(error, SideUnavailable):
+            return http.wrong_server(request)
         return None
 
 
@@ -145,7 +148,10 @@ def _viewer(request: Any, card: CardFacts, decided: Clearance, session: WorkSess
 
 
 def _unknown_terminal(request: Any) -> HttpResponse:
-    return redirect("/terminal/")
+    if http.wants_json(request):
+        detail = "端末の証明か登録がそろった端末から利用してください。"
+        return http.problem(401, "登録されていない端末です", detail=detail, code="T-101")
+    return _go_to("/terminal/", request)
 
 
 def _start_again(request: Any) -> HttpResponse:
@@ -155,11 +161,16 @@ def _start_again(request: Any) -> HttpResponse:
         )
     if request.terminal is None:
         return _unknown_terminal(request)
-    if request.headers.get("HX-Request"):
-        answer = HttpResponse(status=204)
-        answer["HX-Redirect"] = "/start/"
-        return answer
-    return redirect(f"/start/?{urlencode({'next': _here(request)})}")
+    return _go_to(f"/start/?{urlencode({'next': _here(request)})}", request)
+
+
+def _go_to(target: str, request: Any) -> HttpResponse:
+    """Send the whole page elsewhere, also when only a part of it was asked."""
+    if not request.headers.get("HX-Request"):
+        return redirect(target)
+    answer = HttpResponse(status=204)
+    answer["HX-Redirect"] = target
+    return answer
 
 
 def _here(request: HttpRequest) -> str:

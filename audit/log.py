@@ -46,6 +46,7 @@ def append(entries: Sequence[Entry]) -> list[Receipt]:
             )
             receipts = [Receipt(number, logged_at) for number, logged_at in cursor.fetchall()]
     except (DatabaseError, InterfaceError, OSError) as error:
+        connections[ALIAS].close()  # the next entry starts on a fresh connection
         raise LogUnavailable(type(error).__name__) from error
     if len(receipts) != len(entries):
         raise LogUnavailable("the read log did not take every entry")

@@ -15,16 +15,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import psycopg
 
 from deploy import roles, servers
 from deploy.environment import LOGINS, comma_list, database_variables
-from deploy.processes import Account, Child, UnableToStart, signal_with_parent, unprivileged_account
+from deploy.processes import (
+    Account,
+    Child,
+    Interrupted,
+    UnableToStart,
+    signal_with_parent,
+    stop_signals,
+    unprivileged_account,
+)
 from deploy.state import State, default_path
 
 TEST_DATABASE = "eigyo_test"
@@ -96,20 +103,19 @@ def running_services(*, path: Path | None = None, throwaway: bool = False) -> It
 
 
 def run_command(command: Sequence[str], *, environment: Mapping[str, str]) -> int:
-    """Run the command in our foreground, pass signals on to it, and return its exit status."""
+    """Run the command in our foreground, pass signals on to it, and return its exit status.
+
+    Ctrl-C is not passed on, because the terminal sends it to the command itself.
+    """
     process = subprocess.Popen(command, env=environment, preexec_fn=signal_with_parent(signal.SIGTERM))
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    def leave_to_command(number: int, frame: FrameType | None) -> None:
-        """The terminal sends Ctrl-C to the command itself."""
-
-    signal.signal(signal.SIGTERM, pass_on)
-    signal.signal(signal.SIGHUP, pass_on)
-    signal.signal(signal.SIGINT, leave_to_command)
-    status = process.wait()
-    return 128 - status if status < 0 else status
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+        while stop_signals.pending:
+            number = stop_signals.pending.popleft()
+            if number != signal.SIGINT:
+                process.send_signal(number)
+    return 128 - process.returncode if process.returncode < 0 else process.returncode
 
 
 def _refuse_a_server_in_use(database_url: str) -> None:
@@ -138,6 +144,7 @@ def main(given: Sequence[str]) -> int:
     """Run one command between start and stop of the services."""
     arguments = _arguments(given)
     began = time.monotonic()
+    stop_signals.listen()
     try:
         with running_services(path=arguments.state, throwaway=arguments.throwaway) as services:
             if arguments.throwaway and arguments.database and "DATABASE_URL" in os.environ:
@@ -152,9 +159,12 @@ def main(given: Sequence[str]) -> int:
                 environment |= services.shared_settings()
                 environment |= database_variables(urls, holder="everything")
                 environment["EIGYO_MAIL_DIR"] = str(services.state.folder("mail"))
+            stop_signals.check()
             print(f"サービス起動 {time.monotonic() - began:.1f} 秒", file=sys.stderr)
             return run_command(arguments.rest, environment=environment)
-    except UnableToStart as problem:
+    except Interrupted:
+        return 128 + signal.SIGTERM
+    except (UnableToStart, psycopg.Error) as problem:
         print(problem, file=sys.stderr)
         return 1
 

@@ -10,10 +10,12 @@ import pwd
 import signal
 import subprocess
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 PR_SET_PDEATHSIG = 1
 LARGEST_LOG_KEPT = 10 * 1024 * 1024
@@ -56,6 +58,37 @@ class Account:
         except PermissionError:
             return False
         return finished.returncode == 0
+
+
+class Interrupted(Exception):
+    """We were asked to stop."""
+
+
+class StopSignals:
+    """Remember that we were asked to stop, for whoever waits to notice.
+
+    Raising from the handler is not enough: inside a callback of the interpreter, such as those that
+    run around a fork, the exception is printed and forgotten.
+    """
+
+    def __init__(self) -> None:
+        self.pending: deque[signal.Signals] = deque()
+
+    def listen(self) -> None:
+        """Take over every polite signal."""
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(each, self._remember)
+
+    def check(self) -> None:
+        """Raise Interrupted when a signal has come."""
+        if self.pending:
+            raise Interrupted(self.pending[0].name)
+
+    def _remember(self, number: int, frame: FrameType | None) -> None:
+        self.pending.append(signal.Signals(number))
+
+
+stop_signals = StopSignals()
 
 
 def unprivileged_account(*candidates: str | None) -> Account:
@@ -162,6 +195,7 @@ def wait_until(ready: Callable[[], bool], *, child: Child, patience: float = 60)
     """Poll until a child answers; when it dies or stays silent, say so with its last words."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
+        stop_signals.check()
         if child.has_ended:
             raise UnableToStart(f"{child.name} が起動直後に終了しました。\n{child.last_lines()}")
         if ready():
@@ -177,7 +211,7 @@ def call(
     account: Account,
     directory: Path,
 ) -> int:
-    """Run a command to its end on our terminal; when we are interrupted, it is ended first."""
+    """Run a command to its end on our terminal; when we are asked to stop, it is ended first."""
     process = subprocess.Popen(
         [str(part) for part in command],
         cwd=directory,
@@ -189,9 +223,11 @@ def call(
         group=account.gid,
         extra_groups=account.groups,
     )
-    try:
-        return process.wait()
-    except BaseException:
-        process.terminate()
-        process.wait()
-        raise
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(0.1)
+        if stop_signals.pending:
+            process.terminate()
+            process.wait()
+    stop_signals.check()
+    return process.returncode

@@ -15,11 +15,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import psycopg
@@ -29,9 +27,11 @@ from deploy.environment import database_variables
 from deploy.processes import (
     Account,
     Child,
+    Interrupted,
     UnableToStart,
     call,
     start,
+    stop_signals,
     unprivileged_account,
     wait_until,
 )
@@ -127,7 +127,7 @@ def prepare(installation: Installation) -> None:
 def launch(installation: Installation) -> None:
     """Start worker, beat and web, and wait until the web process answers."""
     celery = ("celery", "-A", "config")
-    # An orphaned worker must not finish its task: the servers are gone, and the task comes again.
+    # An orphaned worker finds no servers and may hang in its shutdown; its tasks come again.
     installation.launch(
         "worker",
         *celery,
@@ -136,7 +136,7 @@ def launch(installation: Installation) -> None:
         1,
         "--without-mingle",
         "--without-gossip",
-        orphan_signal=signal.SIGQUIT,
+        orphan_signal=signal.SIGKILL,
     )
     schedule = installation.folder("beat") / "schedule"
     installation.launch("beat", *celery, "beat", "--schedule", schedule, "--pidfile", "")
@@ -153,9 +153,10 @@ def launch(installation: Installation) -> None:
 
 
 def watch(installation: Installation) -> NoReturn:
-    """Wait until a process dies, which is an error; a signal ends the wait as an interrupt."""
+    """Wait until a process dies, which is an error, or until we are asked to stop."""
     everything = (*installation.services.children, *installation.children)
     while True:
+        stop_signals.check()
         for child in everything:
             if child.has_ended:
                 raise UnableToStart(
@@ -163,20 +164,6 @@ def watch(installation: Installation) -> NoReturn:
                     f"すべて停止します。記録：{child.log}\n{child.last_lines()}"
                 )
         time.sleep(0.2)
-
-
-@contextmanager
-def _stopping_on_signals() -> Iterator[None]:
-    """Turn every polite signal into an interrupt."""
-
-    def interrupt(number: int, frame: FrameType | None) -> NoReturn:
-        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, interrupt)
-    yield
 
 
 def _has_supply_points(owner_url: str) -> bool:
@@ -252,25 +239,25 @@ def _application_account() -> Account:
 
 
 def main() -> int:
-    """Run until interrupted, or until a process dies."""
+    """Run until we are asked to stop, or until a process dies."""
+    stop_signals.listen()
     try:
-        with _stopping_on_signals():
-            port = _free_port_asked_for()
-            with running_services() as services:
-                installation = Installation(
-                    services=services,
-                    urls=services.login_urls(DATABASE),
-                    account=_application_account(),
-                    port=port,
-                )
-                try:
-                    prepare(installation)
-                    launch(installation)
-                    installation.manage("load", "try_out", "--address", installation.address)
-                    watch(installation)
-                finally:
-                    installation.stop()
-    except KeyboardInterrupt:
+        port = _free_port_asked_for()
+        with running_services() as services:
+            installation = Installation(
+                services=services,
+                urls=services.login_urls(DATABASE),
+                account=_application_account(),
+                port=port,
+            )
+            try:
+                prepare(installation)
+                launch(installation)
+                installation.manage("load", "try_out", "--address", installation.address)
+                watch(installation)
+            finally:
+                installation.stop()
+    except Interrupted:
         print("停止しました。", file=sys.stderr)
         return 0
     except (UnableToStart, psycopg.Error) as problem:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -91,13 +91,15 @@ class PageSerializer(serializers.Serializer[Any]):
     exact = serializers.BooleanField(help_text="件数が正確か（10,000件まで正確）")
     next = serializers.CharField(allow_null=True, help_text="次のページの after の値")
     previous = serializers.CharField(allow_null=True, help_text="前のページの before の値")
-    results = RowSerializer(many=True)
+    results = RowSerializer(many=True, help_text="このページの供給地点")
 
 
 class SearchSerializer(serializers.Serializer[Any]):
     """The parameters of a search."""
 
-    q = serializers.CharField(max_length=120, help_text="番号・住所・契約名義・電話番号のいずれか")
+    q = serializers.RegexField(
+        r"^[^\x00]*\S[^\x00]*$", max_length=120, help_text="番号・住所・契約名義・電話番号のいずれか"
+    )
     kind = serializers.ChoiceField(
         choices=SearchKind.choices, required=False, help_text="どの項目として探すか（省くと自動）"
     )
@@ -205,7 +207,7 @@ class SupplyPoints(APIView):
     )
     def get(self, request: Request) -> Response:
         """Search through the read door."""
-        asked = SearchSerializer(data=request.query_params)
+        asked = SearchSerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         try:
@@ -252,6 +254,7 @@ class SupplyPoint(APIView):
                 OpenApiTypes.STR,
                 OpenApiParameter.PATH,
                 pattern=NUMBER_PATTERN,
+                examples=[OpenApiExample("番号の例", value="0210000000000000000001")],
                 description="供給地点特定番号",
             )
         ],

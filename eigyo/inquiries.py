@@ -29,17 +29,19 @@ def search(
     """Return one page of a search, every row of it logged as read.
 
     Raises PermissionDenied when the viewer's clearance shows no customer information,
-    queries.SideUnavailable when this process does not serve the side, audit.log.LogUnavailable.
+    disclosure.SideUnavailable when this process does not serve the side, audit.log.LogUnavailable.
     """
     _must_inquire(viewer)
-    page = queries.page(
-        viewer.clearance.side,
-        asked,
-        after=after,
-        before=before,
-        rows=rows or settings.PAGE_ROWS,
-        exact_limit=settings.EXACT_COUNT_LIMIT,
-    )
+    page = queries.NOTHING
+    if asked.key:
+        page = queries.page(
+            viewer.clearance.side,
+            asked,
+            after=after,
+            before=before,
+            rows=rows or settings.PAGE_ROWS,
+            exact_limit=settings.EXACT_COUNT_LIMIT,
+        )
     disclosed = disclosure.disclose(
         viewer,
         [_subject(found) for found in page.rows],

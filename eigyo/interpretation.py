@@ -42,7 +42,11 @@ class NotSearchable(ValueError):
 
 
 def interpret(text: str, *, kind: str = "", match: str = "", own_only: bool = False) -> Search:
-    """Return the reading of a text; `kind` and `match` override the guess. Raises NotSearchable."""
+    """Return the reading of a text; `kind` and `match` override the guess.
+
+    The key is empty when the text holds nothing of the kind chosen (a phone number without digits):
+    such a search finds nothing. Raises NotSearchable for an empty or overlong text.
+    """
     cleaned = " ".join(text.replace("\x00", "").split())
     if not cleaned:
         raise NotSearchable("番号・住所・契約名義・電話番号のいずれかを入力してください。")
@@ -50,10 +54,6 @@ def interpret(text: str, *, kind: str = "", match: str = "", own_only: bool = Fa
         raise NotSearchable(f"{LONGEST}文字以内で入力してください。")
     chosen = SearchKind(kind) if kind in SearchKind.values else guess(cleaned)
     key = fold(cleaned, chosen)
-    if not key:
-        raise NotSearchable(
-            f"{chosen.label}として探せる文字がありません。探し方を変えるか、入力し直してください。"
-        )
     search = Search(text=cleaned, kind=chosen, match=_match(chosen, key), key=key, own_only=own_only)
     return replace(search, match=_allowed(search, match))
 
@@ -83,14 +83,8 @@ def fold(text: str, kind: SearchKind) -> str:
 
 def alternatives(search: Search) -> list[Search]:
     """Return the other readings of the same text."""
-    found = []
-    for kind in SearchKind:
-        if kind is not search.kind:
-            try:
-                found.append(interpret(search.text, kind=kind, own_only=search.own_only))
-            except NotSearchable:
-                continue
-    return found
+    readings = [interpret(search.text, kind=kind, own_only=search.own_only) for kind in SearchKind]
+    return [reading for reading in readings if reading.kind is not search.kind and reading.key]
 
 
 def matches(search: Search) -> tuple[Match, ...]:

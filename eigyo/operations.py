@@ -78,7 +78,7 @@ def import_file(
             with connection.cursor() as cursor:
                 cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
                 cursor.execute(_STAGE)
-                _stage(cursor.cursor, stream, report, progress)
+                _stage(cursor.cursor, stream, run.encoding, report, progress)
                 _find_repeats(cursor, report)
                 _take_note(run, report)
                 _brake(cursor, report, skip_bad=skip_bad, accept_shrink=accept_shrink)
@@ -115,11 +115,11 @@ def _take_note(run: ImportRun, report: Report) -> None:
     run.private_use = len(report.private_use)
 
 
-def _stage(cursor: Any, stream: BinaryIO, report: Report, progress: Progress) -> None:
+def _stage(cursor: Any, stream: BinaryIO, encoding: str, report: Report, progress: Progress) -> None:
     """Copy the good rows; keep every error and every 外字."""
     target = sql.SQL("COPY staged ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, STAGED)))
     with cursor.copy(target) as copy:
-        rows = map(_copy_line, _good_rows(stream, report, progress))
+        rows = map(_copy_line, _good_rows(stream, encoding, report, progress))
         while lines := list(islice(rows, COPY_BATCH)):
             copy.write("".join(lines))
 
@@ -134,9 +134,11 @@ def _copy_line(values: tuple[Any, ...]) -> str:
     return line.replace(_NULL, "\\N") + "\n"
 
 
-def _good_rows(stream: BinaryIO, report: Report, progress: Progress) -> Iterator[tuple[Any, ...]]:
+def _good_rows(
+    stream: BinaryIO, encoding: str, report: Report, progress: Progress
+) -> Iterator[tuple[Any, ...]]:
     codes = municipality_codes()
-    for line, row in exchange.read_rows(stream):
+    for line, row in exchange.read_rows(stream, encoding=encoding):
         report.rows += 1
         if report.rows % 1000 == 0:
             progress(1000)

@@ -13,6 +13,7 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
 from accesscontrol.clearance import Side
+from accesscontrol.disclosure import SideUnavailable
 from eigyo.choices import Match, SearchKind
 from eigyo.interpretation import Search
 
@@ -42,10 +43,6 @@ _KEYS = {
 _POINT_KINDS = {SearchKind.NUMBER, SearchKind.ADDRESS}
 
 
-class SideUnavailable(Exception):
-    """This process does not hold the login role of the viewer's side."""
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """A row before disclosure: the point, and its contract where the role may read one."""
@@ -64,6 +61,9 @@ class FoundPage:
     exact: bool
     more_after: bool
     more_before: bool
+
+
+NOTHING = FoundPage(rows=[], count=0, exact=True, more_after=False, more_before=False)
 
 
 def page(side: Side, search: Search, *, after: str, before: str, rows: int, exact_limit: int) -> FoundPage:

@@ -149,7 +149,7 @@ def _towns() -> Iterator[Town]:
 
 def _town(entry: dict[str, Any]) -> Town | None:
     name, reading, prefecture = (entry[key] for key in ("neighborhood", "neighborhood_kana", "prefecture"))
-    if prefecture not in EXCHANGES or not name:
+    if prefecture not in EXCHANGES:
         return None
     if _FRAGMENT.search(name) or not _READING.fullmatch(reading):
         return None

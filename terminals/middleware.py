@@ -28,6 +28,7 @@ from terminals.models import Terminal
 
 logger = get_logger(__name__)
 DEVICE_COOKIE = "eigyo_terminal"
+DEVICE_COOKIE_AGE = 400 * 24 * 3600  # the longest a browser keeps
 SECRET_HEADER = "X-Eigyo-Proxy-Secret"  # noqa: S105 - a header's name
 VERIFY_HEADER = "X-Eigyo-Client-Verify"
 CERTIFICATE_HEADER = "X-Eigyo-Client-Cert"
@@ -56,7 +57,10 @@ class TerminalMiddleware:
         except (LogUnavailable, DatabaseFailure) as error:
             logger.error("terminal_unavailable", error=type(error).__name__)
             return http.unavailable(request)
-        return self.get_response(request)
+        response = self.get_response(request)
+        if http.SESSION_COOKIE in response.cookies and request.terminal is not None:
+            _rotate(request, response)
+        return response
 
     def _recognise(self, request: Any) -> None:
         try:
@@ -79,6 +83,25 @@ def _terminal(request: Any) -> Terminal | None:
         return queries.terminal_of_certificate(fingerprint) if fingerprint else None
     cookie = request.COOKIES.get(DEVICE_COOKIE)
     return operations.terminal_of_cookie(cookie, at=request.at) if cookie else None
+
+
+def set_device_cookie(response: HttpResponse, cookie: str) -> None:
+    """Put the enrolment cookie on a response: HttpOnly, same site, for this host only."""
+    response.set_cookie(
+        DEVICE_COOKIE,
+        cookie,
+        max_age=DEVICE_COOKIE_AGE,
+        httponly=True,
+        samesite="Strict",
+        secure=settings.HTTPS,
+    )
+
+
+def _rotate(request: Any, response: HttpResponse) -> None:
+    """Give the device a new secret with every sign-in, so that a copy of the old one is found out."""
+    cookie = request.COOKIES.get(DEVICE_COOKIE)
+    if cookie and (fresh := operations.rotate_cookie(cookie, at=request.at)):
+        set_device_cookie(response, fresh)
 
 
 def trusted_proxy(request: Any) -> bool:

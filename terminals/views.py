@@ -15,11 +15,10 @@ from accesscontrol.forms import ReasonForm
 from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, terminal_verdict, verdict
 from accesscontrol.registry import history
 from terminals import forms, operations, queries
-from terminals.middleware import DEVICE_COOKIE
+from terminals.middleware import set_device_cookie
 from terminals.models import Terminal, TerminalCertificate
 from terminals.registers import MANAGE, VIEW
 
-DEVICE_COOKIE_AGE = 400 * 24 * 3600
 may_view = permission_required(VIEW, raise_exception=True)
 may_manage = permission_required(MANAGE, raise_exception=True)
 
@@ -117,7 +116,9 @@ def this_device(request: EigyoRequest) -> HttpResponse:
                 "この登録コードは使えません。使用済みか期限切れか、入力の誤りです。端末管理の窓口で新しいコードを受け取ってください。",
             )
         else:
-            return set_device_cookie(redirect("start"), cookie)
+            response = redirect("start")
+            set_device_cookie(response, cookie)
+            return response
     known = request.terminal
     context = {
         "form": form,
@@ -127,19 +128,6 @@ def this_device(request: EigyoRequest) -> HttpResponse:
         "given": request.GET.get("code", ""),
     }
     return render(request, "terminals/this_device.html", context, status=400 if form.errors else 200)
-
-
-def set_device_cookie(response: HttpResponse, cookie: str) -> HttpResponse:
-    """Put the enrolment cookie on a response: HttpOnly, same site, for this host only."""
-    response.set_cookie(
-        DEVICE_COOKIE,
-        cookie,
-        max_age=DEVICE_COOKIE_AGE,
-        httponly=True,
-        samesite="Strict",
-        secure=settings.HTTPS,
-    )
-    return response
 
 
 def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from django.core.management import call_command
+from hypothesis import settings
 
 from tests.people import Region, build_region
 from tests.readlog import ReadLog
 
+settings.register_profile("eigyo", deadline=None, print_blob=True)
+settings.load_profile("eigyo")
 KEPT = ("django_migrations", "django_content_type", "auth_permission")
 
 
@@ -33,6 +36,14 @@ def database(django_db_blocker) -> Iterator[None]:
 def owner(database) -> Iterator[psycopg.Connection]:
     """Return a connection of the tables' owner."""
     with psycopg.connect(os.environ["EIGYO_DB_OWNER"], autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def log_owner(database) -> Iterator[psycopg.Connection]:
+    """Return a connection acting as the owner of the read log, as its administrator would."""
+    with psycopg.connect(os.environ["EIGYO_DB_OWNER"], autocommit=True) as connection:
+        connection.execute("SET ROLE eigyo_log_owner")
         yield connection
 
 

@@ -40,14 +40,115 @@ OWN_VACANT = "0210000000000000000006"
 UNKNOWN_NUMBER = "0299999999999999999999"
 
 POINTS = (
-    exchange.ExchangeRow(OWN_LOW, "髙橋　花子", "タカハシ ハナコ", "980-0811", "宮城県仙台市青葉区一番町二丁目3番1号", "022-012-3456", "low", 30000, "A", None, "", 30000, "A", True),
-    exchange.ExchangeRow(OTHER_LOW, "秘密　太郎", "ヒミツ タロウ", "980-0811", "宮城県仙台市青葉区一番町二丁目3番2号", "022-098-7654", "low", 40000, "A", None, "", 40000, "A", False),
-    exchange.ExchangeRow(OWN_HIGH, "株式会社青葉製作所", "カブシキガイシャアオバセイサクショ", "980-0811", "宮城県仙台市青葉区一番町二丁目4番8号", "022-055-0148", "high", 480000, "kW", 612500, "kW", 200000, "A", True),
-    exchange.ExchangeRow(OTHER_HIGH, "株式会社機密冷蔵", "カブシキガイシャキミツレイゾウ", "020-0021", "岩手県盛岡市中央通三丁目1番1号", "019-000-0001", "high", 999000, "kW", 888000, "kW", 777000, "A", False),
-    exchange.ExchangeRow(OTHER_VACANT, "", "", "020-0021", "岩手県盛岡市中央通三丁目1番2号", "", "", None, "", None, "", None, "", False),
-    exchange.ExchangeRow(OWN_VACANT, "", "", "020-0021", "岩手県盛岡市中央通三丁目1番3号", "", "", None, "", None, "", None, "", True),
+    exchange.ExchangeRow(
+        OWN_LOW,
+        "髙橋　花子",
+        "タカハシ ハナコ",
+        "980-0811",
+        "宮城県仙台市青葉区一番町二丁目3番1号",
+        "022-012-3456",
+        "low",
+        30000,
+        "A",
+        None,
+        "",
+        30000,
+        "A",
+        True,
+    ),
+    exchange.ExchangeRow(
+        OTHER_LOW,
+        "秘密　太郎",
+        "ヒミツ タロウ",
+        "980-0811",
+        "宮城県仙台市青葉区一番町二丁目3番2号",
+        "022-098-7654",
+        "low",
+        40000,
+        "A",
+        None,
+        "",
+        40000,
+        "A",
+        False,
+    ),
+    exchange.ExchangeRow(
+        OWN_HIGH,
+        "株式会社青葉製作所",
+        "カブシキガイシャアオバセイサクショ",
+        "980-0811",
+        "宮城県仙台市青葉区一番町二丁目4番8号",
+        "022-055-0148",
+        "high",
+        480000,
+        "kW",
+        612500,
+        "kW",
+        200000,
+        "A",
+        True,
+    ),
+    exchange.ExchangeRow(
+        OTHER_HIGH,
+        "株式会社機密冷蔵",
+        "カブシキガイシャキミツレイゾウ",
+        "020-0021",
+        "岩手県盛岡市中央通三丁目1番1号",
+        "019-000-0001",
+        "high",
+        999000,
+        "kW",
+        888000,
+        "kW",
+        777000,
+        "A",
+        False,
+    ),
+    exchange.ExchangeRow(
+        OTHER_VACANT,
+        "",
+        "",
+        "020-0021",
+        "岩手県盛岡市中央通三丁目1番2号",
+        "",
+        "",
+        None,
+        "",
+        None,
+        "",
+        None,
+        "",
+        False,
+    ),
+    exchange.ExchangeRow(
+        OWN_VACANT,
+        "",
+        "",
+        "020-0021",
+        "岩手県盛岡市中央通三丁目1番3号",
+        "",
+        "",
+        None,
+        "",
+        None,
+        "",
+        None,
+        "",
+        True,
+    ),
 )
-HIDDEN_FROM_RETAIL = ("秘密", "ヒミツ", "0220987654", "022-098-7654", "機密冷蔵", "キミツ", "019-000-0001", "999", "888", "777")
+HIDDEN_FROM_RETAIL = (
+    "秘密",
+    "ヒミツ",
+    "0220987654",
+    "022-098-7654",
+    "機密冷蔵",
+    "キミツ",
+    "019-000-0001",
+    "999",
+    "888",
+    "777",
+)
 
 
 @cache
@@ -160,10 +261,16 @@ def build_region() -> Region:
         cards={
             "nw_clerk": make_card("1000000001", nw, "N-10001", "大西 誠", "託送契約課", Duty.INQUIRY),
             "retail_clerk": make_card("2000000001", retail, "R-20001", "佐藤 花子", "営業部", Duty.INQUIRY),
-            "other_retail_clerk": make_card("2000000002", retail, "R-20002", "中村 亮", "営業部", Duty.INQUIRY),
-            "contractor_clerk": make_card("3000000001", contractor, "C-30001", "木下 早苗", "受付", Duty.INQUIRY, EngagedFor.NW),
+            "other_retail_clerk": make_card(
+                "2000000002", retail, "R-20002", "中村 亮", "営業部", Duty.INQUIRY
+            ),
+            "contractor_clerk": make_card(
+                "3000000001", contractor, "C-30001", "木下 早苗", "受付", Duty.INQUIRY, EngagedFor.NW
+            ),
             "officer": make_card("1000000002", nw, "N-10002", "吉岡 慎一", "情報管理室", Duty.COMPLIANCE),
-            "terminal_admin": make_card("1000000003", nw, "N-10003", "林 亜希子", "情報システム室", Duty.TERMINAL_ADMIN),
+            "terminal_admin": make_card(
+                "1000000003", nw, "N-10003", "林 亜希子", "情報システム室", Duty.TERMINAL_ADMIN
+            ),
             "card_desk": make_card("1000000004", nw, "N-10004", "村上 健", "総務課", Duty.CARD_DESK),
             "auditor": make_card("1000000005", nw, "N-10005", "考査 一郎", "考査室", Duty.INTERNAL_AUDITOR),
             "shared": make_shared_card("2000000009", retail),
@@ -172,7 +279,13 @@ def build_region() -> Region:
 
 
 def make_terminal(
-    number: str, terminal_class: str, holder: Organisation, place: Place, *, status: str = TerminalStatus.DEPLOYED, lu: str = ""
+    number: str,
+    terminal_class: str,
+    holder: Organisation,
+    place: Place,
+    *,
+    status: str = TerminalStatus.DEPLOYED,
+    lu: str = "",
 ) -> Terminal:
     terminal = Terminal.objects.create(
         number=number, asset_number=f"A-{number}", serial_number=f"S-{number}", status=status
@@ -186,14 +299,30 @@ def make_terminal(
 
 
 def make_card(
-    number: str, company: Organisation, staff_number: str, name: str, department: str, duty: str, engaged_for: str = ""
+    number: str,
+    company: Organisation,
+    staff_number: str,
+    name: str,
+    department: str,
+    duty: str,
+    engaged_for: str = "",
 ) -> Card:
     staff = Staff.objects.create(number=staff_number, name=name)
     Posting.objects.create(
-        staff=staff, organisation=company, department=department, duty=duty, engaged_for=engaged_for, during=ALWAYS
+        staff=staff,
+        organisation=company,
+        department=department,
+        duty=duty,
+        engaged_for=engaged_for,
+        during=ALWAYS,
     )
     return Card.objects.create(
-        number=number, kind=CardKind.INDIVIDUAL, company=company, staff=staff, valid=ALWAYS, pin_hash=_pin_hash()
+        number=number,
+        kind=CardKind.INDIVIDUAL,
+        company=company,
+        staff=staff,
+        valid=ALWAYS,
+        pin_hash=_pin_hash(),
     )
 
 
@@ -224,7 +353,11 @@ def import_bytes(content: bytes, *, skip_bad: bool = False, accept_shrink: bool 
         path = Path(folder) / "points.csv"
         path.write_bytes(content)
         return operations.import_file(
-            path, skip_bad=skip_bad, accept_shrink=accept_shrink, at=timezone.now(), progress=lambda rows: None
+            path,
+            skip_bad=skip_bad,
+            accept_shrink=accept_shrink,
+            at=timezone.now(),
+            progress=lambda rows: None,
         )
 
 

@@ -3,7 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accesscontrol.clearance import Claim, Clearance, Level, Reason, Side, Subject, decide, meet, meet_levels, meet_sides
+from accesscontrol.clearance import (
+    Claim,
+    Clearance,
+    Level,
+    Reason,
+    Side,
+    Subject,
+    decide,
+    meet,
+    meet_levels,
+    meet_sides,
+)
 
 SIDES, LEVELS = st.sampled_from(Side), st.sampled_from(Level)
 REASON = Reason("X-1", "試験", "試験", "試験")
@@ -17,7 +28,12 @@ CLAIMS = st.builds(
     SIDES,
     LEVELS,
 )
-BELOW = {Side.ANY: set(Side), Side.NW: {Side.NW, Side.NOBODY}, Side.RETAIL: {Side.RETAIL, Side.NOBODY}, Side.NOBODY: {Side.NOBODY}}
+BELOW = {
+    Side.ANY: set(Side),
+    Side.NW: {Side.NW, Side.NOBODY},
+    Side.RETAIL: {Side.RETAIL, Side.NOBODY},
+    Side.NOBODY: {Side.NOBODY},
+}
 DEPTH = [Level.NONE, Level.OUTAGE, Level.FULL]
 
 
@@ -61,7 +77,9 @@ def test_only_claims_that_name_one_side_together_open_a_session(claims):
     decided = decide(claims)
     named = {claim.side for claim in claims} - {Side.ANY}
     assert decided.agreed is (len(named) == 1 and Side.NOBODY not in named)
-    assert decided.shows_customers is (decided.agreed and all(claim.level is not Level.NONE for claim in claims))
+    assert decided.shows_customers is (
+        decided.agreed and all(claim.level is not Level.NONE for claim in claims)
+    )
     if decided.side is Side.NOBODY:
         assert decided.level is Level.NONE
 

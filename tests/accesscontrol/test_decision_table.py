@@ -80,7 +80,8 @@ def test_row_6_an_nw_terminal_in_a_shared_or_retail_zone_serves_nobody_and_is_qu
 
 @pytest.mark.parametrize("who", ["nw_clerk", "retail_clerk"])
 @pytest.mark.parametrize(
-    ("terminal_class", "holder", "zone"), [(TerminalClass.NW, "retail", "nw"), (TerminalClass.RETAIL, "nw", "retail")]
+    ("terminal_class", "holder", "zone"),
+    [(TerminalClass.NW, "retail", "nw"), (TerminalClass.RETAIL, "nw", "retail")],
 )
 def test_row_7_a_class_that_contradicts_the_ledger_serves_nobody_and_is_quarantined(
     region, read_log, who, terminal_class, holder, zone
@@ -154,7 +155,9 @@ CHANGES = {
     "the terminal is suspended": lambda r: terminal_desk.suspend(
         Terminal.objects.get(pk=r.nw_terminal.pk), reason="点検", by=None, at=timezone.now()
     ),
-    "the device is revoked": lambda r: terminal_desk.revoke_devices(r.nw_terminal, reason="点検", at=timezone.now()),
+    "the device is revoked": lambda r: terminal_desk.revoke_devices(
+        r.nw_terminal, reason="点検", at=timezone.now()
+    ),
 }
 
 
@@ -187,7 +190,9 @@ def test_a_point_switched_away_is_masked_on_the_next_request(region, owner):
     clerk = region.retail_clerk()
     assert "髙橋" in clerk.gets(f"/points/{OWN_LOW}/").content.decode()
     with owner.transaction():
-        point = owner.execute("UPDATE eigyo.supply_point SET own = false WHERE number = %s RETURNING id", [OWN_LOW])
+        point = owner.execute(
+            "UPDATE eigyo.supply_point SET own = false WHERE number = %s RETURNING id", [OWN_LOW]
+        )
         owner.execute("UPDATE eigyo.contract SET own = false WHERE supply_point_id = %s", point.fetchone())
     body = clerk.gets(f"/points/{OWN_LOW}/").content.decode()
     assert "髙橋" not in body

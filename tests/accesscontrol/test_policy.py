@@ -42,7 +42,11 @@ def test_a_lowered_level_shows_no_field_of_the_matrix(field, level):
 
 def test_retail_sees_exactly_number_and_address_of_points_that_are_not_own():
     retail = Clearance(Side.RETAIL, Level.FULL)
-    assert {field for field in FIELDS if shows(field, retail, own=False)} == {"number", "address", "postal_code"}
+    assert {field for field in FIELDS if shows(field, retail, own=False)} == {
+        "number",
+        "address",
+        "postal_code",
+    }
     assert all(shows(field, retail, own=True) for field in FIELDS)
 
 

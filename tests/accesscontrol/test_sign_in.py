@@ -13,7 +13,10 @@ from tests.people import OTHER_LOW, PIN
 def test_the_card_readers_full_width_digits_are_accepted(region):
     clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
     wide = {ord(digit): chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
-    assert clerk.tries_to_sign_in(PIN.translate(wide), f" {clerk.card.number.translate(wide)}\r").status_code == 302
+    assert (
+        clerk.tries_to_sign_in(PIN.translate(wide), f" {clerk.card.number.translate(wide)}\r").status_code
+        == 302
+    )
 
 
 def test_unknown_card_wrong_pin_and_paused_card_get_the_same_answer(region):
@@ -34,7 +37,9 @@ def test_unknown_card_wrong_pin_and_paused_card_get_the_same_answer(region):
 def test_the_same_hashing_work_is_done_whatever_is_wrong(region, monkeypatch):
     checked = []
     real = operations.check_password
-    monkeypatch.setattr(operations, "check_password", lambda pin, stored: checked.append(stored[:12]) or real(pin, stored))
+    monkeypatch.setattr(
+        operations, "check_password", lambda pin, stored: checked.append(stored[:12]) or real(pin, stored)
+    )
     clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
     clerk.tries_to_sign_in("000111")
     clerk.tries_to_sign_in(PIN, "9999999999")
@@ -130,7 +135,16 @@ def test_without_a_purpose_no_customer_is_shown(region):
     assert clerk.gets(f"/api/v1/supply-points/{OTHER_LOW}").status_code == 403
 
 
-@pytest.mark.parametrize(("purpose", "reference", "status"), [("outage", "", 400), ("outage", "T-77", 302), ("log_review", "", 400), ("", "", 400), ("contract_inquiry", "", 302)])
+@pytest.mark.parametrize(
+    ("purpose", "reference", "status"),
+    [
+        ("outage", "", 400),
+        ("outage", "T-77", 302),
+        ("log_review", "", 400),
+        ("", "", 400),
+        ("contract_inquiry", "", 302),
+    ],
+)
 def test_the_purpose_must_be_one_of_the_duty_and_carry_its_reference(region, purpose, reference, status):
     clerk = region.person("nw_clerk").sits_at(region.nw_terminal).signs_in(purpose="")
     answer = clerk.posts("/start/purpose/", {"purpose": purpose, "reference": reference})
@@ -145,7 +159,9 @@ def test_signing_out_ends_the_session_and_is_logged(region, read_log):
     assert read_log.entries(action="sign_out")
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "points"])
+@pytest.mark.parametrize(
+    "target", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "points"]
+)
 def test_the_page_to_return_to_is_never_another_site(region, target):
     clerk = region.nw_clerk()
     answer = clerk.posts("/start/purpose/", {"purpose": "contract_inquiry", "next": target})

@@ -132,7 +132,7 @@ class Application:
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            do_GET = do_POST = keep  # noqa: N815
+            do_GET = do_POST = keep
 
             def log_message(self, *arguments: object) -> None:
                 """Stay quiet."""

@@ -126,6 +126,19 @@ def is_alive(process: int) -> bool:
         return False
 
 
+def descendants(process: int) -> list[int]:
+    """Return a process and everything below it."""
+    found = [process]
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == process:
+            found += descendants(int(entry.parent.name))
+    return found
+
+
 class Run:
     """One `python -m deploy.run` in the stand-in checkout."""
 
@@ -240,6 +253,15 @@ class TestEnd:
         assert run.stop(signal.SIGTERM) == 0
         assert [name for name, process in children.items() if is_alive(process)] == []
 
+    @pytest.mark.parametrize("moment", ["command migrate", "command import_supply_points", "command try_out"])
+    def test_may_be_asked_for_while_things_are_still_starting(self, checkout: Path, moment: str) -> None:
+        shutil.rmtree(checkout / "state", ignore_errors=True)
+        run = Run(checkout)
+        wait_until(lambda: moment in run.text)
+        children = run.children()
+        assert run.stop(signal.SIGTERM) == 0
+        assert [name for name, process in children.items() if is_alive(process)] == []
+
     @pytest.mark.parametrize("name", ["beat", "postgres"])
     def test_of_one_process_ends_all_and_is_explained(self, checkout: Path, name: str) -> None:
         run = Run(checkout).wait_until_ready()
@@ -263,7 +285,7 @@ class TestEnd:
 
     def test_of_the_supervisor_alone_takes_everything_with_it(self, checkout: Path) -> None:
         run = Run(checkout).wait_until_ready()
-        children = run.children()
+        everything = descendants(run.process.pid)
         run.process.kill()
         run.process.wait()
-        wait_until(lambda: not any(is_alive(process) for process in children.values()))
+        wait_until(lambda: not any(is_alive(process) for process in everything))

@@ -13,7 +13,6 @@ from tests.people import (
     UNKNOWN_NUMBER,
 )
 
-
 FULL_WIDTH = {ord(digit): chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
 
 
@@ -85,7 +84,9 @@ def test_an_nw_clerk_finds_points_by_number_phone_address_and_name(region, asked
         assert (f'href="/points/{number}/"' in body) is (number in found), number
 
 
-@pytest.mark.parametrize("asked", ["022-098-7654", "秘密", "ヒミツ", "キミツレイゾウ", "機密冷蔵", "019-000-0001"])
+@pytest.mark.parametrize(
+    "asked", ["022-098-7654", "秘密", "ヒミツ", "キミツレイゾウ", "機密冷蔵", "019-000-0001"]
+)
 def test_a_retail_clerk_searching_for_anothers_customer_gets_the_answer_for_nobody(region, asked):
     clerk = region.retail_clerk()
     kind = "phone" if asked[0] == "0" else "kana" if asked[0] in "ヒキ" else "name"
@@ -159,7 +160,9 @@ def test_pages_follow_each_other_without_losing_or_repeating_a_row(region, setti
         url = "/points/" + onward.group(1).replace("&amp;", "&")
     assert seen == sorted({OWN_LOW, OTHER_LOW, OWN_HIGH, OTHER_HIGH, OTHER_VACANT, OWN_VACANT})
     back = re.search(r'href="(\?[^"]*)" rel="prev"', body).group(1).replace("&amp;", "&")
-    assert re.findall(r'main-link" href="/points/(\d{22})/"', text(clerk.gets("/points/" + back))) == seen[2:4]
+    assert (
+        re.findall(r'main-link" href="/points/(\d{22})/"', text(clerk.gets("/points/" + back))) == seen[2:4]
+    )
 
 
 def test_a_cursor_of_a_hidden_point_tells_a_retail_clerk_nothing(region):
@@ -178,10 +181,18 @@ def test_own_look_ups_are_listed_to_the_person_who_made_them_only(region):
     assert OWN_LOW not in text(colleague.gets("/me/reads/"))
 
 
-@pytest.mark.parametrize("asked", ["", " ", "　", "%", "あ" * 121, "''; DROP TABLE contract; --", "\\", "_", "\x00x"])
+@pytest.mark.parametrize(
+    "asked", ["", " ", "　", "%", "あ" * 121, "''; DROP TABLE contract; --", "\\", "_", "\x00x"]
+)
 def test_odd_search_words_never_end_in_an_error_page(region, asked):
     for person in (region.nw_clerk(), region.retail_clerk()):
         assert person.gets("/points/", data={"q": asked}).status_code in {200, 400}
+
+
+def test_a_reading_without_any_key_finds_nothing_and_says_why(region, read_log):
+    answer = region.nw_clerk().gets("/points/", data={"q": "佐藤", "kind": "phone"})
+    assert "電話番号として探せる文字がありません" in text(answer)
+    assert read_log.entries(action="search")[0]["rows"] == 0
 
 
 def test_wildcards_are_searched_for_as_they_are(region):

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError
 from eigyo.exchange import HEADER, ExchangeRow, detect_encoding, parse_row, read_rows
 from eigyo.management.commands.make_region import Command
 from eigyo.sample_region import BATCH, sample_rows, write_region
+from eigyo.sample_sources import load_sources
 from eigyo.search_keys import name_key, phone_key
 
 POINTS = 30_000
@@ -85,6 +86,12 @@ class TestItsPeople:
     def test_have_names_as_frequent_as_in_life(self, held):
         common = Counter(row.holder_name[:2] for row in held)
         assert common["佐藤"] > common["遠藤"] > common["宗像"]
+
+    def test_are_as_many_with_a_variant_as_without(self):
+        """1,421,000 write 高橋 or 髙橋, one entry in 2,000; the spellings share them."""
+        entries = Counter(name.kanji for name in load_sources("utf-8").surnames)
+        assert entries["高橋"] + entries["髙橋"] == 710
+        assert entries["高橋"] > entries["髙橋"] > 100
 
     def test_read_like_their_names(self, held):
         readings = {row.holder_kana[:3] for row in held if row.holder_name.startswith("佐藤　")}

@@ -51,6 +51,7 @@ class TestEveryKey:
     @example(text="株式会社")
     @example(text="(株)(株)")
     @example(text="カ ゛\u3099")
+    @example(text="\U0001d6a4\u0301")
     def test_is_its_own_key(self, key, text):
         assert key(key(text)) == key(text)
 
@@ -188,7 +189,10 @@ class TestAddressKey:
     def test_reads_every_ga_between_kanji_alike(self, written):
         assert address_key(written) == "霞ケ関"
 
-    @pytest.mark.parametrize(("one", "other"), [("山ノ内", "山の内"), ("四ッ谷", "四つ谷")])
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [("山ノ内", "山の内"), ("山之内", "山乃内"), ("山之内", "山の内"), ("四ッ谷", "四つ谷")],
+    )
     def test_reads_small_joining_kana_alike(self, one, other):
         assert address_key(one) == address_key(other)
 

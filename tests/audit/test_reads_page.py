@@ -1,0 +1,135 @@
+"""A compliance officer searches the read log; every such read is on the log itself."""
+
+import re
+
+import pytest
+from django.utils import timezone
+
+from audit import queries
+from tests.people import OTHER_LOW, OWN_LOW
+
+
+@pytest.fixture
+def some_reads(region):
+    """An NW clerk opened a point, a retail clerk got a masked one, a wrong pair was refused."""
+    region.nw_clerk().gets(f"/points/{OTHER_LOW}/")
+    region.retail_clerk().gets(f"/points/{OTHER_LOW}/")
+    region.person("retail_clerk").sits_at(region.nw_terminal).tries_to_sign_in()
+    return region
+
+
+def body(answer) -> str:
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_page_shows_who_read_what_with_which_result(some_reads):
+    page = body(some_reads.officer().gets("/audit/reads/"))
+    for words in ("大西 誠", "佐藤 花子", OTHER_LOW, "閲覧対象外", "拒否", "C-201", "契約照会対応"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("condition", "there", "absent"),
+    [
+        ({"terminal": "NW-0118"}, "大西 誠", "営業部・RT-0412"),
+        ({"card": "2000000001"}, "佐藤 花子", "大西 誠"),
+        ({"person": "N-10001"}, "大西 誠", "佐藤 花子"),
+        ({"outcome": "refused"}, "C-201", "詳細<small"),
+        ({"action": "open"}, OTHER_LOW, "利用開始</span>"),
+        ({"point": "0299999999999999999999"}, "当てはまる記録はありません", OTHER_LOW),
+    ],
+)
+def test_the_conditions_narrow_the_list(some_reads, read_log, condition, there, absent):
+    officer = some_reads.officer()
+    page = body(officer.gets("/audit/reads/", data=condition)).split("<form", 2)[-1]
+    table = page.split("</form>", 1)[-1]
+    assert there in table
+    assert absent not in table.split("<footer>")[0].replace(condition.get("point", "＊"), "")
+
+
+def test_each_read_of_the_log_is_logged_with_its_conditions(some_reads, read_log):
+    officer = some_reads.officer()
+    officer.gets("/audit/reads/", data={"person": "N-10001"})
+    (entry,) = read_log.entries(action="read_log")
+    assert entry["person"] == "N-10002"
+    assert entry["query"]["person"] == "N-10001"
+
+
+def test_one_entry_is_shown_whole_with_links_to_its_neighbours(some_reads):
+    officer = some_reads.officer()
+    number = re.search(
+        r"/audit/reads/(\d+)/", body(officer.gets("/audit/reads/", data={"action": "open"}))
+    ).group(1)
+    page = body(officer.gets(f"/audit/reads/{number}/"))
+    assert "供給地点特定番号" in page
+    assert "記録の原文" in page
+    assert "?point=" in page
+
+
+def test_an_entry_that_does_not_exist_is_not_found(region):
+    assert region.officer().gets("/audit/reads/999999999/").status_code == 404
+
+
+def test_no_customers_value_is_on_any_page_of_the_log(some_reads):
+    officer = some_reads.officer()
+    pages = [body(officer.gets("/audit/reads/"))]
+    pages += [body(officer.gets(url)) for url in set(re.findall(r"/audit/reads/\d+/", pages[0]))]
+    for page in pages:
+        assert not [value for value in ("秘密", "ヒミツ", "022-098-7654", "髙橋", "一番町") if value in page]
+
+
+@pytest.mark.parametrize("who", ["nw_clerk", "retail_clerk", "terminal_admin", "card_desk"])
+def test_other_duties_do_not_read_the_log(region, who):
+    person = region.person(who).sits_at(
+        region.retail_terminal if who == "retail_clerk" else region.office_terminal
+    )
+    assert person.signs_in("other").gets("/audit/reads/").status_code == 403
+
+
+def test_bad_conditions_are_named_and_kept(region):
+    answer = region.officer().gets(
+        "/audit/reads/", data={"since": "きのう", "point": "12", "person": "N-10001"}
+    )
+    assert answer.status_code == 400
+    page = answer.content.decode()
+    assert "開始の日時を" in page
+    assert "22桁の数字" in page
+    assert 'value="N-10001"' in page
+
+
+def test_pages_of_the_log_follow_each_other_without_losing_an_entry(some_reads, monkeypatch):
+    from audit import views
+
+    monkeypatch.setattr(views, "ROWS", 2)
+    officer = some_reads.officer()
+    url, seen = "/audit/reads/?action=sign_in", []
+    while url:
+        page = body(officer.gets(url))
+        numbers = [int(found) for found in re.findall(r'main-link" href="/audit/reads/(\d+)/"', page)]
+        seen += numbers
+        onward = re.search(r'rel="next" href="(\?[^"]+)"', page)
+        url = "/audit/reads/" + onward.group(1).replace("&amp;", "&") if onward and len(seen) < 60 else ""
+    assert seen == sorted(set(seen), reverse=True)
+    assert len(seen) >= 4
+
+
+def test_the_web_process_may_read_its_own_users_look_ups_but_no_payload(region):
+    from django.db import ProgrammingError, connections
+
+    with (
+        connections["default"].cursor() as cursor,
+        pytest.raises(ProgrammingError, match="permission denied"),
+    ):
+        cursor.execute("SELECT payload FROM audit.entry LIMIT 1")
+
+
+def test_a_cursor_of_nonsense_reads_as_the_first_page(some_reads):
+    assert some_reads.officer().gets("/audit/reads/", data={"older": "x_y"}).status_code == 200
+
+
+def test_times_opened_counts_one_persons_own_reads(region):
+    since = timezone.now()
+    region.nw_clerk().gets(f"/points/{OWN_LOW}/")
+    assert queries.times_opened("N-10001", OWN_LOW, since=since) == 1
+    assert queries.times_opened("R-20001", OWN_LOW, since=since) == 0

@@ -1,0 +1,101 @@
+"""A region that stands for a whole module, with everybody at a terminal of their own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accesscontrol.models import Alert
+from accesscontrol.registry import Register
+from terminals.choices import TerminalClass
+from terminals.models import TerminalCertificate
+from tests.conftest import KEPT
+from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
+from tests.people import OTHER_LOW, Person, Region, build_region, make_terminal
+from tests.readlog import ReadLog
+
+PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
+
+
+@dataclass(repr=False)
+class Town:
+    """The region, everybody in it signed in, and real rows to put into a URL."""
+
+    people: dict[str, Person]
+    rows: dict[str, dict[str, Any]]
+
+    def client(self, persona: str) -> Client:
+        """Return the persona's browser; whoever was signed out is signed in again."""
+        if persona == "outsider":
+            return Client()
+        person = self.people[persona]
+        if persona in STAFF and person.session is None:
+            person.signs_in(PURPOSES.get(persona, "registry"))
+        return person.client
+
+    def asks(self, persona: str, name: str, *, method: str = "") -> Any:
+        """Ask a URL as a persona, the way the table says."""
+        row = TABLE[name]
+        ask = getattr(self.client(persona), (method or row.method).lower())
+        kind = {"content_type": "application/json"} if name.startswith("api_") else {}
+        return ask(self.address(name) + row.query, **kind)
+
+    def address(self, name: str) -> str:
+        """Return a URL with the keys of real rows in it."""
+        (url,) = [url for url in urls() if url.name == name]
+        return reverse(name, kwargs=self._arguments(url))
+
+    def _arguments(self, url: Url) -> dict[str, Any]:
+        wanted = url.pattern.pattern.regex.groupindex
+        register: type[Register] | None = getattr(url.pattern.callback, "view_initkwargs", {}).get("register")
+        if register and "pk" in wanted:
+            return {"pk": register.model._default_manager.latest("pk").pk}
+        known = self.rows.get(url.route.split("/")[0], {})
+        return {name: known[name] for name in wanted}
+
+
+@pytest.fixture(scope="module")
+def town(owner: psycopg.Connection) -> Town:
+    """Build the region once for a module."""
+    tables = owner.execute(
+        "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
+        " WHERE schemaname IN ('app', 'eigyo') AND tablename <> ALL(%s)",
+        [list(KEPT)],
+    ).fetchone()
+    owner.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY")
+    region = build_region()
+    people = {"terminal": region.person("officer").sits_at(_office(region, "NW-0009"))}
+    for step, persona in enumerate(STAFF):
+        side = {"nw_clerk": region.nw_terminal, "retail_clerk": region.retail_terminal}
+        people[persona] = region.person(persona).sits_at(
+            side.get(persona) or _office(region, f"NW-001{step}")
+        )
+    people["officer"].signs_in("log_review")
+    return Town(people, _real_rows(region))
+
+
+def _office(region: Region, number: str):
+    return make_terminal(number, TerminalClass.NW, region.nw, region.places["office"])
+
+
+def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
+    at = timezone.now()
+    spare = _office(region, "NW-0900")
+    with transaction.atomic():
+        certificate = TerminalCertificate.objects.create(
+            terminal=spare, fingerprint="0" * 64, registered_at=at
+        )
+        alert = Alert.objects.create(raised_at=at, codes=["C-201"], summary="試験", log_entry=1)
+    return {
+        "terminals": {"pk": spare.pk, "certificate": certificate.pk},
+        "cards": {"pk": region.cards["shared"].pk},
+        "alerts": {"pk": alert.pk},
+        "points": {"number": OTHER_LOW},
+        "api": {"number": OTHER_LOW},
+        "audit": {"number": ReadLog.from_now().mark},
+    }

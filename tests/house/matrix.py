@@ -1,0 +1,128 @@
+"""Every URL of the product by name: how it is asked, and what each persona gets."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+PERSONAS = (
+    "outsider",
+    "terminal",
+    "nw_clerk",
+    "retail_clerk",
+    "officer",
+    "terminal_admin",
+    "card_desk",
+    "auditor",
+)
+STAFF = PERSONAS[2:]
+CLERKS = ("nw_clerk", "retail_clerk")
+
+
+@dataclass(frozen=True)
+class Row:
+    """How a URL is asked, and the status each persona gets."""
+
+    method: str
+    statuses: dict[str, int]
+    query: str = ""
+
+    def who_gets(self, status: int) -> list[str]:
+        return [persona for persona, given in self.statuses.items() if given == status]
+
+
+@dataclass(frozen=True)
+class Url:
+    """One route of the resolver."""
+
+    name: str
+    route: str
+    pattern: URLPattern
+
+
+def everyone(status: int, *, method: str = "GET") -> Row:
+    """A URL without any door."""
+    return Row(method, dict.fromkeys(PERSONAS, status))
+
+
+def only(*allowed: str, status: int = 200, method: str = "GET", query: str = "") -> Row:
+    """A URL inside a session, for some duties; the others are told so."""
+    door = {"outsider": 302, "terminal": 302}
+    inside = {persona: status if persona in allowed else 403 for persona in STAFF}
+    return Row(method, door | inside, query)
+
+
+def program(*allowed: str, query: str = "") -> Row:
+    """A URL of the API: without a session it is 401, never a redirect."""
+    return Row("GET", only(*allowed).statuses | {"outsider": 401, "terminal": 401}, query)
+
+
+def on_terminals(status: int, *, outsider: int, method: str = "GET") -> Row:
+    """A URL open on every recognised terminal, before a card is shown."""
+    return Row(method, dict.fromkeys(PERSONAS, status) | {"outsider": outsider})
+
+
+def same(row: Row, *names: str) -> dict[str, Row]:
+    return dict.fromkeys(names, row)
+
+
+TABLE: dict[str, Row] = {
+    **same(everyone(200), "healthz", "help", "this_device"),
+    "start": Row("GET", only(*STAFF, status=302).statuses | {"terminal": 200}),
+    "home": only(*STAFF, status=302),
+    **same(only(*STAFF), "purpose", "my_terminal", "own_reads"),
+    **same(only(*STAFF, status=302, method="POST"), "sign_out", "stay"),
+    "points": only(*CLERKS, query="?q=一番町"),
+    **same(only(*CLERKS), "point", "print_point"),
+    "api_sessions": on_terminals(400, outsider=401, method="POST"),
+    "api_supply_points": program(*CLERKS, query="?q=一番町"),
+    "api_supply_point": program(*CLERKS),
+    **same(on_terminals(200, outsider=401), "openapi", "api_docs"),
+    **same(only("officer", "auditor"), "reads", "read"),
+    "alerts": only("officer"),
+    "acknowledge_alert": only("officer", status=302, method="POST"),
+    **same(
+        only("terminal_admin", "auditor"),
+        *("terminals", "terminal", "deployments", "registrations", "buildings", "places", "zones"),
+    ),
+    **same(
+        only("terminal_admin"),
+        *(
+            "terminals_new",
+            "deployments_new",
+            "registrations_new",
+            "buildings_new",
+            "places_new",
+            "zones_new",
+        ),
+        *("terminals_edit", "deployments_edit", "registrations_edit"),
+        *("buildings_edit", "places_edit", "zones_edit"),
+    ),
+    "issue_code": only("terminal_admin", method="POST"),
+    "add_certificate": only("terminal_admin", status=400, method="POST"),
+    **same(
+        only("terminal_admin", status=302, method="POST"),
+        *("suspend_terminal", "resume_terminal", "revoke_devices", "revoke_certificate"),
+    ),
+    **same(
+        only("card_desk"),
+        *("organisations", "staff", "postings", "cards", "card", "card_pin"),
+        *("organisations_new", "staff_new", "postings_new", "cards_new"),
+        *("organisations_edit", "staff_edit", "postings_edit", "cards_edit"),
+    ),
+    **same(only("card_desk", status=302, method="POST"), "card_suspend", "card_resume"),
+}
+
+
+def urls() -> list[Url]:
+    """Every route, from the resolver itself."""
+    return list(_walk(get_resolver(), ""))
+
+
+def _walk(resolver: URLResolver, before: str) -> Iterator[Url]:
+    for part in resolver.url_patterns:
+        route = before + str(part.pattern)
+        if isinstance(part, URLResolver):
+            yield from _walk(part, route)
+        else:
+            yield Url(part.name or "", route, part)
