@@ -98,6 +98,7 @@ def prepare(
                 _ensure_schema_privileges(inside)
                 _ensure_default_privileges(inside)
                 _ensure_language_privileges(inside)
+                _ensure_no_large_objects(inside)
             _ensure_search_paths(administrator, database)
         _refuse_unexpected_powers(administrator)
         for login, role in LOGIN_ROLES.items():
@@ -246,6 +247,14 @@ def _ensure_language_privileges(inside: Administrator) -> None:
             "ください：REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC; "
             f"GRANT USAGE ON LANGUAGE plpgsql TO {OWNER}, {LOG_OWNER};",
             file=sys.stderr,
+        )
+
+
+def _ensure_no_large_objects(inside: Administrator) -> None:
+    """Close a store beside the tables, which one side could fill and open to the other."""
+    if inside.is_superuser:
+        inside.run(
+            "REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea) FROM PUBLIC"
         )
 
 

@@ -190,50 +190,78 @@ def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) 
 def _apply(cursor: Any) -> tuple[int, int, int]:
     """Bring the stage into force; return points added, rows changed and contracts ended."""
     cursor.execute("ANALYZE staged")
-    cursor.execute("SELECT count(*) FROM supply_point")
-    before = int(cursor.fetchone()[0])
-    if not before:
-        cursor.execute("SELECT eigyo.drop_search_indexes()")
-    cursor.execute(_upsert_points())
-    changed = int(cursor.rowcount)
-    cursor.execute("SELECT count(*) FROM supply_point")
-    added = int(cursor.fetchone()[0]) - before
-    cursor.execute(
-        "DELETE FROM contract c USING supply_point s LEFT JOIN staged t ON t.number = s.number AND t.holder_name <> ''"
-        " WHERE s.id = c.supply_point_id AND (t.number IS NULL OR t.own <> c.own)"
-    )
-    ended = int(cursor.rowcount)
-    if before:
-        cursor.execute(
-            "UPDATE supply_point s SET own = false WHERE s.own AND NOT EXISTS"
-            " (SELECT FROM staged t WHERE t.number = s.number)"
-        )
-    cursor.execute(_upsert_contracts())
-    if not before:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SELECT eigyo.create_search_indexes()")
-    return added, changed - added, ended
+    cursor.execute("SELECT NOT EXISTS (SELECT FROM supply_point)")
+    if cursor.fetchone()[0]:
+        return _first_load(cursor), 0, 0
+    added = _count(cursor, _insert_points())
+    changed = _count(cursor, _update_points())
+    ended = _count(cursor, _END_CONTRACTS)
+    changed += _count(cursor, _DISOWN)
+    started = _count(cursor, _insert_contracts())
+    changed += _count(cursor, _update_contracts())
+    return added, changed + max(started - added, 0), ended
 
 
-def _upsert_points() -> str:
+def _first_load(cursor: Any) -> int:
+    """Fill the empty tables without their search indexes, then build these at once."""
+    cursor.execute("SELECT eigyo.begin_first_load()")
+    added = _count(cursor, _insert_points())
+    cursor.execute(_insert_contracts())
+    cursor.execute("SELECT eigyo.finish_first_load()")
+    return added
+
+
+def _count(cursor: Any, statement: str) -> int:
+    cursor.execute(statement)
+    return int(cursor.rowcount)
+
+
+_END_CONTRACTS = (
+    "DELETE FROM contract c USING supply_point s LEFT JOIN staged t ON t.number = s.number AND t.holder_name <> ''"
+    " WHERE s.id = c.supply_point_id AND (t.number IS NULL OR t.own <> c.own)"
+)
+_DISOWN = (
+    "UPDATE supply_point s SET own = false"
+    " WHERE s.own AND NOT EXISTS (SELECT FROM staged t WHERE t.number = s.number)"
+)
+
+
+def _insert_points() -> str:
     columns = ", ".join(_POINT)
-    sets = ", ".join(f"{name} = excluded.{name}" for name in _POINT)
-    old = ", ".join(f"supply_point.{name}" for name in _POINT)
-    new = ", ".join(f"excluded.{name}" for name in _POINT)
     return (
-        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged ORDER BY number"
-        f" ON CONFLICT (number) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
+        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged t"
+        " WHERE NOT EXISTS (SELECT FROM supply_point s WHERE s.number = t.number) ORDER BY number"
     )
 
 
-def _upsert_contracts() -> str:
+def _update_points() -> str:
+    return f"UPDATE supply_point s SET {_sets(_POINT)} FROM staged t WHERE t.number = s.number AND {_differ('s', _POINT)}"
+
+
+def _insert_contracts() -> str:
     columns = ", ".join(_CONTRACT)
-    staged = ", ".join(f"t.{name}" for name in _CONTRACT)
-    sets = ", ".join(f"{name} = excluded.{name}" for name in _CONTRACT)
-    old = ", ".join(f"contract.{name}" for name in _CONTRACT)
-    new = ", ".join(f"excluded.{name}" for name in _CONTRACT)
     return (
-        f"INSERT INTO contract (supply_point_id, own, {columns}) SELECT s.id, t.own, {staged}"
-        " FROM staged t JOIN supply_point s ON s.number = t.number WHERE t.holder_name <> '' ORDER BY s.id"
-        f" ON CONFLICT (supply_point_id, own) DO UPDATE SET {sets} WHERE ({old}) IS DISTINCT FROM ({new})"
+        f"INSERT INTO contract (supply_point_id, own, {columns})"
+        f" SELECT s.id, t.own, {_listed('t', _CONTRACT)} FROM staged t JOIN supply_point s ON s.number = t.number"
+        " WHERE t.holder_name <> '' AND NOT EXISTS"
+        " (SELECT FROM contract c WHERE c.supply_point_id = s.id AND c.own = t.own) ORDER BY s.id"
     )
+
+
+def _update_contracts() -> str:
+    return (
+        f"UPDATE contract c SET {_sets(_CONTRACT)} FROM staged t JOIN supply_point s ON s.number = t.number"
+        f" WHERE c.supply_point_id = s.id AND c.own = t.own AND {_differ('c', _CONTRACT)}"
+    )
+
+
+def _sets(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{name} = t.{name}" for name in names)
+
+
+def _listed(table: str, names: tuple[str, ...]) -> str:
+    return ", ".join(f"{table}.{name}" for name in names)
+
+
+def _differ(table: str, names: tuple[str, ...]) -> str:
+    return f"({_listed(table, names)}) IS DISTINCT FROM ({_listed('t', names)})"

@@ -39,28 +39,33 @@ CREATE TABLE eigyo.contract (
   CHECK ((contract_capacity IS NULL) = (contract_capacity_unit = '')),
   CHECK ((load_capacity IS NULL) = (load_capacity_unit = '')),
   CHECK ((breaker_capacity IS NULL) = (breaker_capacity_unit = '')),
-  PRIMARY KEY (supply_point_id, own),
-  FOREIGN KEY (supply_point_id, own) REFERENCES eigyo.supply_point (id, own) DEFERRABLE INITIALLY DEFERRED
+  PRIMARY KEY (supply_point_id, own)
 ) PARTITION BY LIST (own);
 CREATE TABLE eigyo.contract_own PARTITION OF eigyo.contract FOR VALUES IN (true);
 CREATE TABLE eigyo.contract_other PARTITION OF eigyo.contract FOR VALUES IN (false);
 
--- The search indexes are built after the first load (fifteen times faster than row by row): the feed
--- may have the owner drop them while there is no row, and build them again.
-CREATE FUNCTION eigyo.drop_search_indexes() RETURNS void
+-- The first load fills empty tables without search indexes and checks the references at once,
+-- several times faster than row by row. The feed may have the owner do so while there is no row.
+CREATE FUNCTION eigyo.begin_first_load() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp AS $$
 BEGIN
+  LOCK TABLE eigyo.supply_point, eigyo.contract IN ACCESS EXCLUSIVE MODE;
   IF EXISTS (SELECT FROM eigyo.supply_point) THEN
-    RAISE EXCEPTION 'search indexes are dropped only while there is no supply point';
+    RAISE EXCEPTION 'a first load begins only while there is no supply point';
   END IF;
   DROP INDEX IF EXISTS eigyo.supply_point_address, eigyo.supply_point_address_infix, eigyo.contract_name,
     eigyo.contract_kana, eigyo.contract_name_infix, eigyo.contract_kana_infix, eigyo.contract_phone;
+  ALTER TABLE eigyo.contract DROP CONSTRAINT IF EXISTS contract_of_a_point;
 END $$;
 
-CREATE FUNCTION eigyo.create_search_indexes() RETURNS void
+CREATE FUNCTION eigyo.finish_first_load() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
 SET maintenance_work_mem = '256MB' AS $$
 BEGIN
+  IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'contract_of_a_point') THEN
+    ALTER TABLE eigyo.contract ADD CONSTRAINT contract_of_a_point FOREIGN KEY (supply_point_id, own)
+      REFERENCES eigyo.supply_point (id, own) DEFERRABLE INITIALLY DEFERRED;
+  END IF;
   CREATE INDEX IF NOT EXISTS supply_point_address ON eigyo.supply_point (address_key, number);
   CREATE INDEX IF NOT EXISTS supply_point_address_infix ON eigyo.supply_point USING gin (address_key gin_trgm_ops);
   CREATE INDEX IF NOT EXISTS contract_name ON eigyo.contract (name_key);
@@ -69,9 +74,9 @@ BEGIN
   CREATE INDEX IF NOT EXISTS contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
   CREATE INDEX IF NOT EXISTS contract_phone ON eigyo.contract (phone_key);
 END $$;
-SELECT eigyo.create_search_indexes();
-REVOKE ALL ON FUNCTION eigyo.drop_search_indexes(), eigyo.create_search_indexes() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION eigyo.drop_search_indexes(), eigyo.create_search_indexes() TO eigyo_feed;
+SELECT eigyo.finish_first_load();
+REVOKE ALL ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load() TO eigyo_feed;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON eigyo.supply_point, eigyo.contract TO eigyo_feed;
 """

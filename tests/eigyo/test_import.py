@@ -193,7 +193,7 @@ def test_a_made_region_comes_in_whole(rows, tmp_path):
     assert rows("SELECT count(*) FROM eigyo.supply_point WHERE municipality_code IS NULL") == [(0,)]
 
 
-def test_the_feed_cannot_drop_the_search_indexes_once_there_are_points(rows):
+def test_the_feed_cannot_begin_a_first_load_once_there_are_points(rows):
     from django.db import DatabaseError, connections, transaction
 
     load_points(POINTS)
@@ -201,6 +201,6 @@ def test_the_feed_cannot_drop_the_search_indexes_once_there_are_points(rows):
         pytest.raises(DatabaseError, match="only while there is no supply point"),
         transaction.atomic(using="feed"),
     ):
-        connections["feed"].cursor().execute("SELECT eigyo.drop_search_indexes()")
+        connections["feed"].cursor().execute("SELECT eigyo.begin_first_load()")
     indexes = rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'eigyo' AND indexname LIKE '%infix'")
     assert len(indexes) >= 3
