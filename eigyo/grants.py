@@ -24,8 +24,8 @@ CONTRACT_COLUMNS: dict[str, tuple[str, ...]] = {
     "load_capacity": ("load_capacity", "load_capacity_unit"),
     "breaker_capacity": ("breaker_capacity", "breaker_capacity_unit"),
 }
-POINT_STRUCTURE = ("id", "own")
-CONTRACT_STRUCTURE = ("supply_point_id",)
+POINT_STRUCTURE = ("number", "own")
+CONTRACT_STRUCTURE = ("number",)
 CONTRACT_RELATION = {Rule.ALL: "contract", Rule.OWN: "contract_own"}
 
 

@@ -17,6 +17,7 @@ LONGEST = 120
 
 _DIGITS = re.compile(r"[\d\s\-‐-―−ー()（）+]+")
 _KANA = re.compile(r"[ぁ-ゖァ-ヺーｦ-ﾟ\s・A-Za-z0-9]+")
+_FROM_PREFECTURE = re.compile(r"^(青森|岩手|宮城|秋田|山形|福島|新潟)県")  # addresses begin with it
 _PLACE = re.compile(r"\d|丁目|番地|大字|^.{1,}県|^.{2,}[市区郡]|^.{2,}[町村台丘]$|字.")
 
 
@@ -101,7 +102,7 @@ def _match(kind: SearchKind, key: str) -> Match:
         return Match.EXACT if len(key) >= NUMBER_DIGITS else Match.PREFIX
     if kind is SearchKind.PHONE:
         return Match.EXACT if len(key) >= 10 else Match.PREFIX
-    if kind is SearchKind.ADDRESS and len(key) >= INFIX_MINIMUM:
+    if kind is SearchKind.ADDRESS and len(key) >= INFIX_MINIMUM and not _FROM_PREFECTURE.match(key):
         return Match.INFIX
     return Match.PREFIX
 

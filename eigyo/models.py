@@ -1,71 +1,10 @@
-"""Supply points and contracts as rows (made by migration 0001, partitioned and granted there).
+"""What the app keeps of its own work.
 
-No relations and no default alias: rows are read through `eigyo.inquiries`, written by the import.
-Capacities are integers in thousandths of their unit (12 kVA = 12000): integer operators are
-leakproof, numeric ones are not (research: access §3).
+Supply points and contracts are no Django models: their tables (migration 0001) are read by
+`eigyo.queries` as the viewer's login role and written by the import, and nothing else can name them.
 """
 
 from django.db import models
-
-from eigyo.choices import VoltageClass
-
-
-class SupplyPoint(models.Model):
-    """供給地点, tier 0: visible to both sides."""
-
-    id = models.BigIntegerField(primary_key=True)
-    number = models.TextField("供給地点特定番号")
-    postal_code = models.TextField("郵便番号")
-    address = models.TextField("供給地点住所")
-    own = models.BooleanField("自社分")
-
-    class Meta:
-        managed = False
-        db_table = "supply_point"
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.number
-
-
-class ContractFields(models.Model):
-    """契約, tier 1: what 参考1 shows to retail for own points only."""
-
-    supply_point_id = models.BigIntegerField(primary_key=True)
-    holder_name = models.TextField("契約名義")
-    holder_kana = models.TextField("契約名義カナ")
-    phone = models.TextField("電話番号")
-    voltage_class = models.TextField("電圧区分", choices=VoltageClass.choices)
-    contract_capacity = models.IntegerField("契約容量", null=True)
-    contract_capacity_unit = models.TextField()
-    load_capacity = models.IntegerField("負荷設備容量", null=True)
-    load_capacity_unit = models.TextField()
-    breaker_capacity = models.IntegerField("主開閉器容量", null=True)
-    breaker_capacity_unit = models.TextField()
-
-    class Meta:
-        abstract = True
-        managed = False
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return str(self.supply_point_id)
-
-
-class Contract(ContractFields):
-    """All contracts: readable by the NW role only."""
-
-    class Meta(ContractFields.Meta):
-        abstract = False
-        db_table = "contract"
-
-
-class OwnContract(ContractFields):
-    """The partition of own contracts: the only one the retail role can read."""
-
-    class Meta(ContractFields.Meta):
-        abstract = False
-        db_table = "contract_own"
 
 
 class ImportRun(models.Model):

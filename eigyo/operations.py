@@ -217,8 +217,8 @@ def _count(cursor: Any, statement: str) -> int:
 
 
 _END_CONTRACTS = (
-    "DELETE FROM contract c USING supply_point s LEFT JOIN staged t ON t.number = s.number AND t.holder_name <> ''"
-    " WHERE s.id = c.supply_point_id AND (t.number IS NULL OR t.own <> c.own)"
+    "DELETE FROM contract c WHERE NOT EXISTS"
+    " (SELECT FROM staged t WHERE t.number = c.number AND t.own = c.own AND t.holder_name <> '')"
 )
 _DISOWN = (
     "UPDATE supply_point s SET own = false"
@@ -241,17 +241,16 @@ def _update_points() -> str:
 def _insert_contracts() -> str:
     columns = ", ".join(_CONTRACT)
     return (
-        f"INSERT INTO contract (supply_point_id, own, {columns})"
-        f" SELECT s.id, t.own, {_listed('t', _CONTRACT)} FROM staged t JOIN supply_point s ON s.number = t.number"
-        " WHERE t.holder_name <> '' AND NOT EXISTS"
-        " (SELECT FROM contract c WHERE c.supply_point_id = s.id AND c.own = t.own) ORDER BY s.id"
+        f"INSERT INTO contract (number, own, {columns}) SELECT number, own, {columns} FROM staged t"
+        " WHERE holder_name <> '' AND NOT EXISTS"
+        " (SELECT FROM contract c WHERE c.number = t.number AND c.own = t.own) ORDER BY number"
     )
 
 
 def _update_contracts() -> str:
     return (
-        f"UPDATE contract c SET {_sets(_CONTRACT)} FROM staged t JOIN supply_point s ON s.number = t.number"
-        f" WHERE c.supply_point_id = s.id AND c.own = t.own AND {_differ('c', _CONTRACT)}"
+        f"UPDATE contract c SET {_sets(_CONTRACT)} FROM staged t"
+        f" WHERE c.number = t.number AND c.own = t.own AND {_differ('c', _CONTRACT)}"
     )
 
 

@@ -20,7 +20,7 @@ from eigyo.interpretation import Search
 ALIASES = {Side.NW: "nw", Side.RETAIL: "retail"}
 CONTRACTS = {Side.NW: "contract", Side.RETAIL: "contract_own"}
 
-_POINT_COLUMNS = ("id", "number", "postal_code", "address", "own")
+_POINT_COLUMNS = ("number", "postal_code", "address", "own")
 _CONTRACT_COLUMNS = (
     "holder_name",
     "holder_kana",
@@ -34,11 +34,11 @@ _CONTRACT_COLUMNS = (
     "breaker_capacity_unit",
 )
 _KEYS = {
-    SearchKind.NUMBER: ("s.number", "s.number"),
-    SearchKind.ADDRESS: ("s.address_key", "s.address_key"),
-    SearchKind.PHONE: ("c.phone_key", "c.phone_key"),
-    SearchKind.NAME: ("c.name_key", "c.kana_key"),
-    SearchKind.KANA: ("c.kana_key", "c.kana_key"),
+    SearchKind.NUMBER: "number",
+    SearchKind.ADDRESS: "address_key",
+    SearchKind.PHONE: "phone_key",
+    SearchKind.NAME: "name_key",
+    SearchKind.KANA: "kana_key",
 }
 _POINT_KINDS = {SearchKind.NUMBER, SearchKind.ADDRESS}
 
@@ -70,30 +70,25 @@ def page(side: Side, search: Search, *, after: str, before: str, rows: int, exac
     """Return one page in the order of the search. A cursor that finds no row reads as the first page."""
     with _cursor(side) as cursor:
         source, where, values = _condition(side, search)
-        order = _KEYS[search.kind][1]
-        position = _position(cursor, side, search, after or before)
+        order = _KEYS[search.kind]
+        position = _position(cursor, source, order, after or before)
         backwards = bool(before and position and not after)
-        keyset, keyset_values = "", []
-        if position:
-            keyset = f" AND ({order}, s.number) {'<' if backwards else '>'} (%s, %s)"
-            keyset_values = list(position)
-        direction = "DESC" if backwards else "ASC"
+        comes, direction = ("<", "DESC") if backwards else (">", "ASC")
+        keyset = f" AND ({order}, number) {comes} (%s, %s)" if position else ""
         cursor.execute(
-            f"SELECT {_columns('s', _POINT_COLUMNS)} FROM {source} WHERE {where}{keyset}"
-            f" ORDER BY {order} {direction}, s.number {direction} LIMIT %s",
-            [*values, *keyset_values, rows + 1],
+            f"SELECT number FROM {source} WHERE {where}{keyset}"
+            f" ORDER BY {order} {direction}, number {direction} LIMIT %s",
+            [*values, *(position or ()), rows + 1],
         )
-        points = cursor.fetchall()
-        more = len(points) > rows
-        points = points[:rows]
-        if backwards:
-            points.reverse()
+        numbers = [row[0] for row in cursor.fetchall()]
+        more = len(numbers) > rows
+        numbers = numbers[:rows][::-1] if backwards else numbers[:rows]
         count, exact = _count(cursor, source, where, values, exact_limit)
         return FoundPage(
-            rows=_with_contracts(cursor, side, points),
+            rows=_points(cursor, side, numbers),
             count=count,
             exact=exact,
-            more_after=more if not backwards else True,
+            more_after=more or backwards,
             more_before=more if backwards else position is not None,
         )
 
@@ -101,11 +96,7 @@ def page(side: Side, search: Search, *, after: str, before: str, rows: int, exac
 def point(side: Side, number: str) -> Found | None:
     """Return one point by its number."""
     with _cursor(side) as cursor:
-        cursor.execute(
-            f"SELECT {_columns('s', _POINT_COLUMNS)} FROM supply_point s WHERE s.number = %s",
-            [number],
-        )
-        found = _with_contracts(cursor, side, cursor.fetchall())
+        found = _points(cursor, side, [number])
         return found[0] if found else None
 
 
@@ -116,21 +107,15 @@ def _cursor(side: Side) -> CursorWrapper:
     return connections[alias].cursor()
 
 
-def _columns(table: str, names: tuple[str, ...]) -> str:
-    return ", ".join(f"{table}.{name}" for name in names)
-
-
 def _condition(side: Side, search: Search) -> tuple[str, str, list[Any]]:
-    key = _KEYS[search.kind][0]
-    source = "supply_point s"
-    if search.kind not in _POINT_KINDS:
-        source = f"{CONTRACTS[side]} c JOIN supply_point s ON s.id = c.supply_point_id"
+    key = _KEYS[search.kind]
+    source = "supply_point" if search.kind in _POINT_KINDS else CONTRACTS[side]
     where, value = f"{key} = %s", search.key
     if search.match is not Match.EXACT:
         prefix = "%" if search.match is Match.INFIX else ""
         where, value = f"{key} LIKE %s", f"{prefix}{_escaped(search.key)}%"
-    if search.own_only:
-        where += " AND s.own"
+    if search.own_only and search.kind in _POINT_KINDS:
+        where += " AND own"
     return source, where, [value]
 
 
@@ -138,13 +123,11 @@ def _escaped(key: str) -> str:
     return key.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _position(cursor: CursorWrapper, side: Side, search: Search, number: str) -> tuple[str, str] | None:
+def _position(cursor: CursorWrapper, source: str, order: str, number: str) -> tuple[str, str] | None:
     """Find a cursor's place again from the number alone, with the viewer's own rights."""
     if not number:
         return None
-    source, _, _ = _condition(side, search)
-    order = _KEYS[search.kind][1]
-    cursor.execute(f"SELECT {order}, s.number FROM {source} WHERE s.number = %s", [number])
+    cursor.execute(f"SELECT {order}, number FROM {source} WHERE number = %s", [number])
     found = cursor.fetchone()
     return (found[0], found[1]) if found else None
 
@@ -169,23 +152,19 @@ def _two_digits(number: int) -> int:
     return number // step * step
 
 
-def _with_contracts(cursor: CursorWrapper, side: Side, points: list[tuple[Any, ...]]) -> list[Found]:
-    if not points:
-        return []
-    cursor.execute(
-        f"SELECT c.supply_point_id, {_columns('c', _CONTRACT_COLUMNS)} FROM {CONTRACTS[side]} c"
-        " WHERE c.supply_point_id = ANY(%s)",
-        [[found[0] for found in points]],
-    )
-    contracts = {row[0]: dict(zip(_CONTRACT_COLUMNS, row[1:], strict=True)) for row in cursor.fetchall()}
-    return [_found(row, contracts.get(row[0], {})) for row in points]
+def _points(cursor: CursorWrapper, side: Side, numbers: list[str]) -> list[Found]:
+    """Read points and the contracts the role may read, in the order of the numbers."""
+    points = _rows(cursor, "supply_point", _POINT_COLUMNS, numbers)
+    contracts = _rows(cursor, CONTRACTS[side], ("number", *_CONTRACT_COLUMNS), numbers)
+    return [
+        Found(number, bool(points[number]["own"]), points[number] | contracts.get(number, {}))
+        for number in numbers
+        if number in points
+    ]
 
 
-def _found(row: tuple[Any, ...], contract: dict[str, Any]) -> Found:
-    point = dict(zip(_POINT_COLUMNS, row, strict=True))
-    values = {
-        "number": point["number"],
-        "postal_code": point["postal_code"],
-        "address": point["address"],
-    }
-    return Found(point["number"], bool(point["own"]), values | contract)
+def _rows(
+    cursor: CursorWrapper, relation: str, columns: tuple[str, ...], numbers: list[str]
+) -> dict[str, dict[str, Any]]:
+    cursor.execute(f"SELECT {', '.join(columns)} FROM {relation} WHERE number = ANY(%s)", [numbers])
+    return {row[0]: dict(zip(columns, row, strict=True)) for row in cursor.fetchall()}

@@ -1,10 +1,10 @@
-"""No customer row and no log entry without naming the login role it is read with."""
+"""No log entry without naming the login role it is read with; tables are changed by their owner only."""
 
 from typing import Any
 
 from django.db.models import Model
 
-GUARDED = {"eigyo.supplypoint", "eigyo.contract", "eigyo.owncontract", "audit.logentry"}
+GUARDED = {"audit.logentry"}
 
 
 class RoleNotNamed(RuntimeError):

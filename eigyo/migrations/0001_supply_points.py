@@ -10,18 +10,17 @@ from eigyo import grants
 
 TABLES = """
 CREATE TABLE eigyo.supply_point (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  number text COLLATE "C" NOT NULL UNIQUE CHECK (number ~ '^02[0-9]{20}$'),
+  number text COLLATE "C" PRIMARY KEY CHECK (number ~ '^02[0-9]{20}$'),
   postal_code text NOT NULL,
   municipality_code text,
   address text NOT NULL,
   address_key text COLLATE "C" NOT NULL,
   own boolean NOT NULL,
-  UNIQUE (id, own)
+  UNIQUE (number, own)
 );
 
 CREATE TABLE eigyo.contract (
-  supply_point_id bigint NOT NULL,
+  number text COLLATE "C" NOT NULL,
   own boolean NOT NULL,
   holder_name text NOT NULL,
   holder_kana text NOT NULL,
@@ -39,7 +38,7 @@ CREATE TABLE eigyo.contract (
   CHECK ((contract_capacity IS NULL) = (contract_capacity_unit = '')),
   CHECK ((load_capacity IS NULL) = (load_capacity_unit = '')),
   CHECK ((breaker_capacity IS NULL) = (breaker_capacity_unit = '')),
-  PRIMARY KEY (supply_point_id, own)
+  PRIMARY KEY (number, own)
 ) PARTITION BY LIST (own);
 CREATE TABLE eigyo.contract_own PARTITION OF eigyo.contract FOR VALUES IN (true);
 CREATE TABLE eigyo.contract_other PARTITION OF eigyo.contract FOR VALUES IN (false);
@@ -63,16 +62,16 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
 SET maintenance_work_mem = '256MB' AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'contract_of_a_point') THEN
-    ALTER TABLE eigyo.contract ADD CONSTRAINT contract_of_a_point FOREIGN KEY (supply_point_id, own)
-      REFERENCES eigyo.supply_point (id, own) DEFERRABLE INITIALLY DEFERRED;
+    ALTER TABLE eigyo.contract ADD CONSTRAINT contract_of_a_point FOREIGN KEY (number, own)
+      REFERENCES eigyo.supply_point (number, own) DEFERRABLE INITIALLY DEFERRED;
   END IF;
   CREATE INDEX IF NOT EXISTS supply_point_address ON eigyo.supply_point (address_key, number);
   CREATE INDEX IF NOT EXISTS supply_point_address_infix ON eigyo.supply_point USING gin (address_key gin_trgm_ops);
-  CREATE INDEX IF NOT EXISTS contract_name ON eigyo.contract (name_key);
-  CREATE INDEX IF NOT EXISTS contract_kana ON eigyo.contract (kana_key);
+  CREATE INDEX IF NOT EXISTS contract_name ON eigyo.contract (name_key, number);
+  CREATE INDEX IF NOT EXISTS contract_kana ON eigyo.contract (kana_key, number);
   CREATE INDEX IF NOT EXISTS contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
   CREATE INDEX IF NOT EXISTS contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
-  CREATE INDEX IF NOT EXISTS contract_phone ON eigyo.contract (phone_key);
+  CREATE INDEX IF NOT EXISTS contract_phone ON eigyo.contract (phone_key, number);
 END $$;
 SELECT eigyo.finish_first_load();
 REVOKE ALL ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load() FROM PUBLIC;

@@ -190,10 +190,8 @@ def test_a_point_switched_away_is_masked_on_the_next_request(region, owner):
     clerk = region.retail_clerk()
     assert "髙橋" in clerk.gets(f"/points/{OWN_LOW}/").content.decode()
     with owner.transaction():
-        point = owner.execute(
-            "UPDATE eigyo.supply_point SET own = false WHERE number = %s RETURNING id", [OWN_LOW]
-        )
-        owner.execute("UPDATE eigyo.contract SET own = false WHERE supply_point_id = %s", point.fetchone())
+        owner.execute("UPDATE eigyo.supply_point SET own = false WHERE number = %s", [OWN_LOW])
+        owner.execute("UPDATE eigyo.contract SET own = false WHERE number = %s", [OWN_LOW])
     body = clerk.gets(f"/points/{OWN_LOW}/").content.decode()
     assert "髙橋" not in body
     assert body.count('class="mask"') == 7

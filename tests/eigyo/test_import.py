@@ -25,7 +25,7 @@ def rows(clean, owner):
     """What is in force, read as the owner."""
 
     def read(
-        query="SELECT s.number, s.own, c.holder_name, c.own FROM eigyo.supply_point s LEFT JOIN eigyo.contract c ON c.supply_point_id = s.id ORDER BY s.number",
+        query="SELECT s.number, s.own, c.holder_name, c.own FROM eigyo.supply_point s LEFT JOIN eigyo.contract c ON c.number = s.number ORDER BY s.number",
     ):
         return owner.execute(query).fetchall()
 
@@ -60,7 +60,7 @@ def test_a_point_switched_away_moves_to_the_other_partition(rows):
     load_points(POINTS)
     load_points([POINTS[0]._replace(own=False), *POINTS[1:]])
     assert rows(
-        "SELECT s.number FROM eigyo.contract_own c JOIN eigyo.supply_point s ON s.id = c.supply_point_id"
+        "SELECT s.number FROM eigyo.contract_own c JOIN eigyo.supply_point s ON s.number = c.number"
     ) == [(OWN_HIGH,)]
     assert {row[0]: (row[1], row[3]) for row in rows()}[OWN_LOW] == (False, False)
 

@@ -1,5 +1,8 @@
 """A region that stands for a whole module, with everybody at a terminal of their own."""
 
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +15,7 @@ from django.utils import timezone
 
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
+from deploy.roles import LOGIN_ROLES
 from terminals.choices import TerminalClass
 from terminals.models import TerminalCertificate
 from tests.conftest import KEPT
@@ -20,6 +24,13 @@ from tests.people import OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
 
 PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
+
+
+@pytest.fixture
+def as_login(database) -> Callable[[str], AbstractContextManager[psycopg.Connection]]:
+    """Connect as one of the login roles."""
+    urls = {role: os.environ[f"EIGYO_DB_{name}"] for name, role in LOGIN_ROLES.items()}
+    return lambda role: psycopg.connect(urls[role])
 
 
 @dataclass(repr=False)

@@ -1,0 +1,245 @@
+"""Enrolment where client certificates are not used: single-use codes, and copies that betray themselves."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from accesscontrol.models import Alert
+from terminals import operations
+from terminals.middleware import DEVICE_COOKIE
+from terminals.models import EnrolledDevice, EnrolmentCode
+from tests.people import OTHER_LOW
+
+CODE = re.compile(r'<span class="code">([A-Z2-9]{4}(?:-[A-Z2-9]{4}){2})</span>')
+
+
+def issued(region, *, at=None) -> str:
+    """A code for the NW clerks' terminal."""
+    return operations.issue_enrolment_code(region.nw_terminal, by="試験", at=at or timezone.now())
+
+
+def types(code: str, device: Client | None = None):
+    """Type a code on a device, a new one unless told."""
+    return (device or Client()).post("/terminal/", {"code": code})
+
+
+class TestCode:
+    def test_is_shown_once_and_turns_a_device_into_the_terminal(self, region):
+        admin = region.terminal_admin()
+        page = f"/terminals/{region.nw_terminal.pk}/"
+        (code,) = CODE.findall(admin.posts(f"{page}code/").content.decode())
+        assert code not in admin.gets(page).content.decode()
+        device = region.outsider()
+        answer = types(code, device)
+        assert answer.headers["Location"] == "/start/"
+        assert "NW-0118" in device.get("/start/").content.decode()
+
+    def test_gives_a_cookie_no_script_can_read_and_no_other_site_can_send(self, region):
+        cookie = types(issued(region)).cookies[DEVICE_COOKIE]
+        assert cookie["httponly"]
+        assert cookie["samesite"] == "Strict"
+        assert cookie["path"] == "/"
+
+    def test_works_once(self, region):
+        code = issued(region)
+        assert types(code).status_code == 302
+        assert types(code).status_code == 400
+        assert EnrolledDevice.objects.count() == 1
+
+    def test_works_for_one_of_two_devices_that_use_it_at_the_same_moment(self, region):
+        code = issued(region)
+
+        def use(_):
+            try:
+                return types(code).status_code
+            finally:
+                connections.close_all()
+
+        with ThreadPoolExecutor(2) as devices:
+            assert sorted(devices.map(use, range(2))) == [302, 400]
+        assert EnrolledDevice.objects.filter(revoked_at__isnull=True).count() == 1
+
+    @pytest.mark.parametrize(
+        "typed", [str.lower, lambda code: code.replace("-", ""), lambda code: f" {code.replace('-', ' ')} "]
+    )
+    def test_may_be_typed_small_and_with_or_without_its_dashes(self, region, typed):
+        assert types(typed(issued(region))).status_code == 302
+
+    def test_is_over_after_its_lifetime(self, region):
+        at = timezone.now()
+        code = issued(region, at=at)
+        with pytest.raises(operations.EnrolmentRefused):
+            operations.enrol(code, at=at + settings.ENROLMENT_CODE_LIFETIME)
+        last_moment = at + settings.ENROLMENT_CODE_LIFETIME - timedelta(seconds=1)
+        assert operations.enrol(code, at=last_moment)[0] == region.nw_terminal
+
+    def test_stops_working_when_a_newer_one_is_issued(self, region):
+        older, newer = issued(region), issued(region)
+        assert types(older).status_code == 400
+        assert types(newer).status_code == 302
+
+    def test_that_is_unknown_used_or_expired_gets_the_same_answer(self, region):
+        used, at = issued(region), timezone.now()
+        types(used)
+        expired = issued(region, at=at - 2 * settings.ENROLMENT_CODE_LIFETIME)
+        bodies = {
+            types(code).content.decode().split("csrfmiddlewaretoken")[0]
+            + "".join(re.findall(r'id="code-error".*', types(code).content.decode()))
+            for code in ("ABCD-EFGH-JKLM", used, expired)
+        }
+        assert len(bodies) == 1
+        assert "この登録コードは使えません" in bodies.pop()
+
+    def test_is_kept_nowhere_as_typed(self, region, owner, read_log):
+        code = issued(region)
+        types(code)
+        stored = owner.execute(
+            "SELECT code_hash FROM app.terminals_enrolmentcode"
+            " UNION ALL SELECT secret_hash FROM app.terminals_enrolleddevice"
+            " UNION ALL SELECT changes::text FROM app.auditlog_logentry"
+        ).fetchall()
+        texts = [text for (text,) in stored] + read_log.texts()
+        assert texts
+        assert not [text for text in texts if code in text or code.replace("-", "") in text]
+        assert EnrolmentCode.objects.get().used_at
+
+    def test_that_is_missing_is_asked_for(self, region):
+        answer = types("")
+        assert answer.status_code == 400
+        assert "登録コードを入力してください。" in answer.content.decode()
+
+    def test_of_a_link_is_only_filled_in_and_waits_for_the_button(self, region):
+        code = issued(region)
+        device = region.outsider()
+        assert f'value="{code}"' in device.get(f"/terminal/?code={code}").content.decode()
+        assert device.get("/start/").headers["Location"] == "/terminal/"
+
+
+class TestDevice:
+    def test_is_the_only_one_of_its_terminal(self, region):
+        clerk = region.nw_clerk()
+        types(issued(region))
+        answer = clerk.gets(f"/points/{OTHER_LOW}/")
+        assert answer.status_code in {302, 403}
+        assert "秘密" not in answer.content.decode()
+        assert clerk.gets("/start/").headers["Location"] == "/terminal/"
+
+    def test_that_is_revoked_is_unknown_at_the_next_request(self, region):
+        clerk, admin = region.nw_clerk(), region.terminal_admin()
+        admin.posts(f"/terminals/{region.nw_terminal.pk}/revoke/")
+        assert clerk.gets("/start/").headers["Location"] == "/terminal/"
+        page = admin.gets(f"/terminals/{region.nw_terminal.pk}/").content.decode()
+        assert "林 亜希子（N-10003）による失効" in page
+
+    @pytest.mark.parametrize("cookie", ["", "x", "WzEsIngiXQ:1:x", "{}"])
+    def test_with_a_cookie_that_is_not_ours_is_unknown(self, region, cookie):
+        region.nw_clerk()
+        device = region.outsider()
+        device.cookies[DEVICE_COOKIE] = cookie
+        assert device.get("/start/").headers["Location"] == "/terminal/"
+
+    def test_with_a_cookie_signed_for_another_device_is_unknown(self, region):
+        clerk = region.nw_clerk()
+        number, rest = clerk.client.cookies[DEVICE_COOKIE].value.split(":", 1)
+        clerk.client.cookies[DEVICE_COOKIE] = f"{number[:-2]}AA:{rest}"
+        assert clerk.gets("/start/").headers["Location"] == "/terminal/"
+
+    def test_says_which_terminal_it_is(self, region):
+        clerk = region.nw_clerk()
+        body = clerk.gets("/terminal/").content.decode()
+        assert "この端末は NW-0118（NW用）です" in body
+
+    def test_in_a_wrong_place_may_be_enrolled_and_opens_nothing(self, region):
+        region.nw_terminal.deployments.update(place=region.places["lobby"])
+        device = region.outsider()
+        assert types(issued(region), device).status_code == 302
+        answer = device.get("/start/")
+        assert answer.status_code == 403
+        assert "P-102" in answer.content.decode()
+
+
+class TestCopy:
+    """Every sign-in gives the device a new secret; whoever comes back with the old one is a copy."""
+
+    @pytest.fixture
+    def clerk(self, region):
+        return region.person("nw_clerk").sits_at(region.nw_terminal)
+
+    @pytest.fixture
+    def thief(self, region, clerk):
+        """Another browser with the clerk's enrolment cookie, taken before the clerk signs in."""
+        thief = region.outsider()
+        thief.cookies[DEVICE_COOKIE] = clerk.client.cookies[DEVICE_COOKIE].value
+        return thief
+
+    def a_minute_later(self, clerk) -> None:
+        """Let the grace of requests under way pass, and the device come back with its new secret."""
+        past = timezone.now() - operations.ROTATION_GRACE
+        EnrolledDevice.objects.filter(revoked_at__isnull=True).update(rotated_at=past)
+        assert clerk.gets("/start/purpose/").status_code == 200
+
+    def test_the_secret_changes_with_every_sign_in(self, clerk):
+        seen = {clerk.client.cookies[DEVICE_COOKIE].value}
+        for _ in range(2):
+            clerk.tries_to_sign_in()
+            seen.add(clerk.client.cookies[DEVICE_COOKIE].value)
+        assert len(seen) == 3
+
+    def test_a_request_under_way_with_the_old_secret_still_arrives(self, clerk, thief):
+        clerk.tries_to_sign_in()
+        clerk.gets("/start/purpose/")
+        assert thief.get("/start/").status_code == 200
+        assert EnrolledDevice.objects.get().revoked_at is None
+
+    def test_a_new_secret_that_never_arrived_leaves_the_old_one_good(self, clerk, thief):
+        clerk.tries_to_sign_in()
+        EnrolledDevice.objects.update(rotated_at=timezone.now() - timedelta(days=1))
+        assert thief.get("/start/").status_code == 200
+
+    def test_a_copy_is_found_out_told_and_revoked(self, clerk, thief, read_log):
+        clerk.tries_to_sign_in()
+        self.a_minute_later(clerk)
+        answer = thief.get("/start/")
+        assert answer.status_code == 403
+        body = answer.content.decode()
+        for said in ("T-108", "端末の登録が複製された疑いがあります", "どうすればよいか"):
+            assert said in body
+        assert EnrolledDevice.objects.get().revoked_reason == "登録の複製の疑い"
+        alert = Alert.objects.get()
+        assert (alert.codes, alert.terminal_number) == (["T-108"], "NW-0118")
+        (entry,) = read_log.entries(reasons=["T-108"])
+        assert (entry["outcome"], entry["terminal"]) == ("refused", "NW-0118")
+
+    def test_after_a_copy_neither_device_is_the_terminal(self, clerk, thief):
+        clerk.tries_to_sign_in()
+        self.a_minute_later(clerk)
+        thief.get("/start/")
+        for device in (thief, clerk.client):
+            assert device.get("/start/").headers["Location"] == "/terminal/"
+        assert clerk.gets("/points/").status_code in {302, 403}
+
+    def test_a_thief_who_signs_in_first_is_betrayed_by_the_rightful_device(self, region, clerk, thief):
+        region.person("nw_clerk")
+        thief.post("/start/", {"card": clerk.card.number, "pin": "135790"})
+        EnrolledDevice.objects.update(rotated_at=timezone.now() - operations.ROTATION_GRACE)
+        thief.get("/start/purpose/")
+        assert clerk.gets("/start/").status_code == 403
+        assert thief.get("/start/").headers["Location"] == "/terminal/"
+
+    def test_an_outdated_secret_gets_no_fresh_one(self, clerk, thief):
+        clerk.tries_to_sign_in()
+        old = thief.cookies[DEVICE_COOKIE].value
+        assert operations.rotate_cookie(old, at=timezone.now()) is None
+        assert operations.rotate_cookie("no cookie of ours", at=timezone.now()) is None
+
+    def test_the_api_says_so_too(self, clerk, thief):
+        clerk.tries_to_sign_in()
+        self.a_minute_later(clerk)
+        answer = thief.get(f"/api/v1/supply-points/{OTHER_LOW}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "T-108")
