@@ -81,8 +81,9 @@ def viewing_conditions(request: Any) -> dict[str, Any]:
     """Add the band and the menu to every page inside a session."""
     viewer: Viewer | None = getattr(request, "viewer", None)
     if viewer is None:
-        return {"band": None, "menu": [], "here": request.path}
-    return {"band": band(viewer), "menu": menu(viewer), "here": request.path}
+        return {"band": None, "menu": [], "here": request.path, "use": ""}
+    use = request.session_row.pk
+    return {"band": band(viewer), "menu": menu(viewer), "here": request.path, "use": use}
 
 
 def menu(viewer: Viewer) -> list[MenuItem]:

@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
@@ -22,6 +22,7 @@ from audit.choices import Action, Outcome
 from audit.entry import Entry
 
 PIN_DIGITS = 6
+ALERT_QUIET = timedelta(minutes=10)  # the same disagreement again is on the log, not told twice
 
 
 class SignInFailed(Exception):
@@ -173,6 +174,8 @@ def refuse(situation: Situation, decided: Clearance, *, action: Action, request:
     if not telling:
         return
     actor = describe(situation, decided)
+    if queries.alert_waits(codes, terminal=actor.terminal, card=actor.card, since=situation.at - ALERT_QUIET):
+        return
     Alert.objects.create(
         raised_at=situation.at,
         codes=list(codes),

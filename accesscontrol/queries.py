@@ -73,6 +73,12 @@ def waiting_alerts() -> QuerySet[Alert]:
     return Alert.objects.filter(acknowledged_at__isnull=True).order_by("-raised_at")
 
 
+def alert_waits(codes: tuple[str, ...], *, terminal: str, card: str, since: datetime) -> bool:
+    """Tell whether the same alert has been raised since then and nobody has acknowledged it."""
+    same = waiting_alerts().filter(codes=list(codes), terminal_number=terminal, card_number=card)
+    return same.filter(raised_at__gt=since).exists()
+
+
 def seen_alerts() -> QuerySet[Alert]:
     """Return the alerts somebody has acknowledged, newest first."""
     return Alert.objects.filter(acknowledged_at__isnull=False).order_by("-raised_at")

@@ -72,6 +72,8 @@ BEGIN
   CREATE INDEX IF NOT EXISTS contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
   CREATE INDEX IF NOT EXISTS contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
   CREATE INDEX IF NOT EXISTS contract_phone ON eigyo.contract (phone_key, number);
+  ANALYZE eigyo.supply_point;
+  ANALYZE eigyo.contract;
 END $$;
 SELECT eigyo.finish_first_load();
 REVOKE ALL ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load() FROM PUBLIC;

@@ -62,6 +62,15 @@ function tick() {
 if (clock) setInterval(tick, 1000);
 document.addEventListener("htmx:afterRequest", () => { if (clock) deadline = Date.now() + Number(clock.dataset.countdown) * 1000; });
 document.addEventListener("htmx:afterSettle", offerCopy);
+// When another card begins on this terminal, or a session ends, the other tabs go blank at once.
+const tabs = new BroadcastChannel("eigyo-use");
+tabs.onmessage = (message) => {
+  if (document.body.dataset.use && message.data !== document.body.dataset.use) {
+    document.body.classList.add("blank");
+    location.replace("/start/");
+  }
+};
+tabs.postMessage(document.body.dataset.use);
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (document.body.classList.contains("printing")) window.print();
 offerCopy();

@@ -216,3 +216,22 @@ def test_office_duties_sign_in_and_see_no_customer(region, who):
         assert "髙橋　花子" not in answer.content.decode()
         if url != "/points/":
             assert answer.status_code == 403
+
+
+def test_the_same_disagreement_again_is_logged_each_time_but_told_once(region, read_log):
+    clerk = region.person("retail_clerk").sits_at(region.nw_terminal)
+    for _ in range(3):
+        clerk.tries_to_sign_in()
+    assert len(read_log.entries(action="sign_in", outcome="refused")) == 3
+    assert Alert.objects.count() == 1
+
+
+def test_compliance_is_mailed_each_alert_once(region, mailoutbox):
+    from accesscontrol.operations import notify_alerts
+
+    region.person("retail_clerk").sits_at(region.nw_terminal).tries_to_sign_in()
+    assert notify_alerts(at=timezone.now()) == 1
+    assert notify_alerts(at=timezone.now()) == 0
+    (mail,) = mailoutbox
+    assert "C-201" in mail.subject
+    assert "NW-0118" in mail.body
