@@ -140,6 +140,11 @@ class CardForm(PeriodForm):
         model = Card
         fields = ("number", "kind", "company", "staff")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The read log names a card by its number for ever: a number once given never means another card.
+        self.fields["number"].disabled = self.instance.pk is not None
+
 
 class PinForm(forms.Form):
     """A new PIN, typed twice by its owner."""

@@ -92,7 +92,8 @@ class ViewerMiddleware:
             operations.refuse(situation, decided, action=Action.ENTER, request=request.id)
             request.refusal = decided
             return
-        if (request.at - session.last_seen_at).total_seconds() >= TOUCH_EVERY_SECONDS:
+        idle_for = (request.at - session.last_seen_at).total_seconds()
+        if idle_for >= TOUCH_EVERY_SECONDS and not _left_by_itself(request):
             operations.touch(session, at=request.at)
         request.session_row = session
         request.viewer = _viewer(request, card, decided, session)
@@ -133,6 +134,11 @@ def _session(request: Any) -> WorkSession | None:
     scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
     token = bearer if scheme == "Bearer" else request.COOKIES.get(http.SESSION_COOKIE, "")
     return queries.open_session(operations.token_hash(token)) if token else None
+
+
+def _left_by_itself(request: HttpRequest) -> bool:
+    """Tell whether an unattended page leaves the screen: that is no use, or two open tabs never go idle."""
+    return request.path == "/start/" and "idle" in request.GET
 
 
 def _viewer(request: Any, card: CardFacts, decided: Clearance, session: WorkSession) -> Viewer:

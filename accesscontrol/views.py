@@ -43,7 +43,7 @@ SIGN_IN_FAILED = (
 @require_http_methods(["GET", "HEAD", "POST"])
 def start(request: EigyoRequest) -> HttpResponse:
     """Show the terminal's verdict and take the card and PIN."""
-    if request.viewer is not None and request.method != "POST":
+    if request.viewer is not None and request.method != "POST" and "idle" not in request.GET:
         return redirect("home")
     terminal = known_terminal(request)
     decided = terminal_verdict(terminal, request.at)

@@ -97,7 +97,7 @@ _ALIASES = {
     "default": env.database("EIGYO_DB_DEFAULT", "-c statement_timeout=10000"),
     "nw": env.database("EIGYO_DB_NW", _LOOK_UP),
     "retail": env.database("EIGYO_DB_RETAIL", _LOOK_UP),
-    "feed": env.database("EIGYO_DB_FEED"),
+    "feed": env.database("EIGYO_DB_FEED", "-c work_mem=256MB -c temp_buffers=128MB"),
     "audit": env.database("EIGYO_DB_AUDIT", _LOG_WRITE),
     "log": env.database("EIGYO_DB_LOG", "-c statement_timeout=10000 -c default_transaction_read_only=on"),
     "owner": env.database("EIGYO_DB_OWNER"),

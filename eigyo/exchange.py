@@ -13,10 +13,10 @@ whoever sent the file, and keep them out of logs.
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import itemgetter
 from types import MappingProxyType
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import BinaryIO, NamedTuple
 
 from eigyo.exchange_cells import (
     ADDRESS_LENGTH,
@@ -142,13 +142,14 @@ def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, Ex
     encoding = encoding or detect_encoding(stream)
     text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     try:
-        yield from _read_text(text)
+        yield from read_lines(text)
     finally:
         text.detach()
 
 
-def _read_text(text: TextIO) -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
-    reader = csv.reader(text, strict=True)
+def read_lines(lines: Iterable[str]) -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
+    """Yield what read_rows yields, from decoded lines of which the first is the header."""
+    reader = csv.reader(lines, strict=True)
     try:
         order = column_order(next(reader, []))
     except csv.Error as error:

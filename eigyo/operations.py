@@ -6,10 +6,11 @@ area: a point it no longer names keeps number and address, loses its contract an
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,14 +18,10 @@ from django.conf import settings
 from django.db import connections, transaction
 from psycopg import sql
 
-from eigyo import exchange
+from eigyo import exchange, staging
 from eigyo.models import ImportRun
-from eigyo.municipalities import municipality_codes
 
 ALIAS = "feed"
-COPY_BATCH = 500
-_NULL = "\x00"
-STAGED = ("line", *exchange.STAGED_COLUMNS, "municipality_code")
 Progress = Callable[[int], object]
 
 _STAGE = """
@@ -83,6 +80,7 @@ def import_file(
                 _take_note(run, report)
                 _brake(cursor, report, skip_bad=skip_bad, accept_shrink=accept_shrink)
                 run.added, run.changed, run.vacated = _apply(cursor)
+        _build_search_indexes()
         run.applied, run.outcome = True, "反映しました"
     except (exchange.ExchangeError, ImportRefused) as error:
         run.outcome = str(error)[:200]
@@ -117,36 +115,18 @@ def _take_note(run: ImportRun, report: Report) -> None:
 
 def _stage(cursor: Any, stream: BinaryIO, encoding: str, report: Report, progress: Progress) -> None:
     """Copy the good rows; keep every error and every 外字."""
-    target = sql.SQL("COPY staged ({}) FROM STDIN").format(sql.SQL(", ").join(map(sql.Identifier, STAGED)))
-    with cursor.copy(target) as copy:
-        rows = map(_copy_line, _good_rows(stream, encoding, report, progress))
-        while lines := list(islice(rows, COPY_BATCH)):
-            copy.write("".join(lines))
-
-
-def _copy_line(values: tuple[Any, ...]) -> str:
-    """Return a row in COPY's text form. Control characters cannot occur: the check refuses them."""
-    line = "\t".join(
-        [value if type(value) is str else _NULL if value is None else str(value) for value in values]
+    target = sql.SQL("COPY staged ({}) FROM STDIN").format(
+        sql.SQL(", ").join(map(sql.Identifier, staging.COLUMNS))
     )
-    if "\\" in line:
-        line = line.replace("\\", "\\\\")
-    return line.replace(_NULL, "\\N") + "\n"
-
-
-def _good_rows(
-    stream: BinaryIO, encoding: str, report: Report, progress: Progress
-) -> Iterator[tuple[Any, ...]]:
-    codes = municipality_codes()
-    for line, row in exchange.read_rows(stream, encoding=encoding):
-        report.rows += 1
-        if report.rows % 1000 == 0:
-            progress(1000)
-        if isinstance(row, list):
-            report.errors.extend(row)
-            continue
-        report.private_use.extend((line, column, code) for column, code in exchange.private_use(row))
-        yield (line, *exchange.copy_values(row), codes.get(row.postal_code.replace("-", "")))
+    text = TextIOWrapper(stream, encoding=encoding, newline="")
+    with cursor.copy(target) as copy:
+        for chunk in staging.staged(text):
+            copy.write(chunk.copy)
+            report.rows += chunk.rows
+            report.errors += chunk.errors
+            report.private_use += chunk.private_use
+            progress(chunk.rows)
+    text.detach()
 
 
 def _find_repeats(cursor: Any, report: Report) -> None:
@@ -203,12 +183,26 @@ def _apply(cursor: Any) -> tuple[int, int, int]:
 
 
 def _first_load(cursor: Any) -> int:
-    """Fill the empty tables without their search indexes, then build these at once."""
+    """Fill the empty tables without their search indexes; these are built after the commit."""
     cursor.execute("SELECT eigyo.begin_first_load()")
     added = _count(cursor, _insert_points())
     cursor.execute(_insert_contracts())
     cursor.execute("SELECT eigyo.finish_first_load()")
     return added
+
+
+def _build_search_indexes() -> None:
+    """Have the owner build what a first load dropped, points and contracts side by side."""
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(_have_built, ("index_points", "index_contracts")))
+
+
+def _have_built(function: str) -> None:
+    try:
+        with connections[ALIAS].cursor() as cursor:
+            cursor.execute(f"SELECT eigyo.{function}()")
+    finally:
+        connections[ALIAS].close()
 
 
 def _count(cursor: Any, statement: str) -> int:

@@ -12,7 +12,7 @@ document.addEventListener("keydown", (event) => {
   if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return; // never fight the IME
   const box = document.querySelector("#q");
   if (event.key === "/" && !typing(event) && box) { event.preventDefault(); box.focus(); box.select(); }
-  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && !typing(event) && rows().length) {
+  if ((event.key === "ArrowDown" || event.key === "ArrowUp") && (!typing(event) || event.target === box) && rows().length) {
     event.preventDefault();
     const at = rows().findIndex((row) => row.getAttribute("aria-selected"));
     select(Math.max(0, Math.min(rows().length - 1, at + (event.key === "ArrowDown" ? 1 : -1))));
@@ -48,19 +48,24 @@ document.addEventListener("click", async (event) => {
   if (button) await navigator.clipboard.writeText(button.dataset.copy);
 });
 
-// The countdown only announces; the server ends the session by itself.
-const clock = document.querySelector("[data-countdown]");
-let deadline = clock && Date.now() + Number(clock.dataset.countdown) * 1000;
+// The countdown only announces; the server ends the session by itself, and never later than this page.
+let deadline;
+function countAfresh() {
+  const clock = document.querySelector("[data-countdown]");
+  deadline = clock && Date.now() + Number(clock.dataset.countdown) * 1000;
+}
 function tick() {
+  const clock = document.querySelector("[data-countdown]");
   if (!clock) return;
-  const left = Math.max(0, Math.round((deadline - Date.now()) / 1000));
+  const left = Math.max(0, Math.ceil((deadline - Date.now()) / 1000));
   clock.textContent = `${String(Math.floor(left / 60)).padStart(2, "0")}:${String(left % 60).padStart(2, "0")}`;
   const dialog = document.querySelector("#idle");
   if (left <= Number(clock.dataset.warning) && left > 0 && !dialog.open) dialog.showModal();
-  if (left === 0) { document.body.classList.add("blank"); location.replace("/start/?idle=1"); }
+  if (left === 0) { document.body.classList.add("blank"); location.replace(`/start/?idle=1&next=${encodeURIComponent(location.pathname + location.search)}`); }
 }
-if (clock) setInterval(tick, 1000);
-document.addEventListener("htmx:afterRequest", () => { if (clock) deadline = Date.now() + Number(clock.dataset.countdown) * 1000; });
+countAfresh();
+setInterval(tick, 1000);
+document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) countAfresh(); });
 document.addEventListener("htmx:afterSettle", offerCopy);
 // When another card begins on this terminal, or a session ends, the other tabs go blank at once.
 const tabs = new BroadcastChannel("eigyo-use");
@@ -71,6 +76,15 @@ tabs.onmessage = (message) => {
   }
 };
 tabs.postMessage(document.body.dataset.use);
+// An answer that is no list (a refusal, a fault) takes the whole screen, as it does without this file.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status < 400) return;
+  const answer = new DOMParser().parseFromString(event.detail.xhr.response, "text/html");
+  document.title = answer.title;
+  document.body.replaceWith(document.adoptNode(answer.body));
+  countAfresh();
+  tabs.postMessage(document.body.dataset.use);
+});
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 if (document.body.classList.contains("printing")) window.print();
 offerCopy();

@@ -204,3 +204,16 @@ def test_the_feed_cannot_begin_a_first_load_once_there_are_points(rows):
         connections["feed"].cursor().execute("SELECT eigyo.begin_first_load()")
     indexes = rows("SELECT indexname FROM pg_indexes WHERE schemaname = 'eigyo' AND indexname LIKE '%infix'")
     assert len(indexes) >= 3
+
+
+def test_a_large_file_is_checked_on_every_core_with_the_right_line_numbers(rows, monkeypatch):
+    from eigyo import staging
+
+    monkeypatch.setattr(staging, "LINES", 4)
+    made = [cells(供給地点特定番号=f"02{number:020d}") for number in range(30)]
+    made[17] = cells(供給地点特定番号="02" + "9" * 20, 電話番号="12")
+    made[23] = cells(供給地点特定番号=f"02{23:020d}", 契約名義="外字\ue000")
+    run, report = import_bytes(csv_bytes(made), skip_bad=True)
+    assert (run.rows, run.added) == (30, 29)
+    assert [error.line for error in report.errors] == [19]
+    assert report.private_use == [(25, "契約名義", "U+E000")]
