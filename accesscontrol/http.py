@@ -13,6 +13,7 @@ from accesscontrol.clearance import Clearance, Subject
 from accesscontrol.models import Staff, WorkSession
 from accesscontrol.situation import Situation, TerminalFacts, terminal_clearance
 from accesscontrol.viewer import Viewer
+from audit.log import LogUnavailable
 
 SESSION_COOKIE = "eigyo_session"
 API_PREFIX = "/api/"
@@ -146,10 +147,11 @@ def wrong_server(request: Any) -> HttpResponse:
     return render(request, "stopped.html", context, status=421)
 
 
-def unavailable(request: Any) -> HttpResponse:
+def unavailable(request: Any, error: Exception) -> HttpResponse:
     """Answer 503 without data: the read log or the database cannot be reached."""
     title = "いまは照会できません"
-    detail = "閲覧記録を書き込めないため、情報を表示できません。しばらくしてからやり直してください。"
+    cause = "閲覧記録を書き込めない" if isinstance(error, LogUnavailable) else "データベースを利用できない"
+    detail = f"{cause}ため、情報を表示できません。しばらくしてからやり直してください。"
     if wants_json(request):
         answer: HttpResponse = problem(503, title, detail=detail, code="S-503")
     else:

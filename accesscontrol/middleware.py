@@ -68,7 +68,7 @@ class ViewerMiddleware:
             self._decide(request)
         except (LogUnavailable, DatabaseFailure) as error:
             logger.error("gate_unavailable", error=type(error).__name__)
-            return http.unavailable(request)
+            return http.unavailable(request, error)
         response = self.get_response(request)
         if request.viewer is not None and not http.wants_json(request):
             # Without script, too, the page leaves the screen when the session ends.
@@ -124,7 +124,7 @@ class ViewerMiddleware:
         if isinstance(error, LogUnavailable | DatabaseFailure):
             cause = getattr(error.__cause__, "sqlstate", None)
             logger.error("fail_closed", error=type(error).__name__, sqlstate=cause)
-            return http.unavailable(request)
+            return http.unavailable(request, error)
         if isinstance(error, SideUnavailable):
             return http.wrong_server(request)
         return None

@@ -12,7 +12,6 @@ class Action(TextChoices):
     PRINT = "print", "印刷"
     SIGN_IN = "sign_in", "利用開始"
     SIGN_OUT = "sign_out", "利用終了"
-    ENROL = "enrol", "端末の登録"
     ENTER = "enter", "画面を開く"
     READ_LOG = "read_log", "閲覧記録の閲覧"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from config import env, logs
 
@@ -105,6 +106,11 @@ _ALIASES = {
 DATABASES = {alias: value for alias, value in _ALIASES.items() if value}
 if "default" not in DATABASES:
     DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
+_SERVES_CUSTOMERS = not TOOL_RUN and {"nw", "retail"} & set(DATABASES)
+if _SERVES_CUSTOMERS and not (QUERY_HASH_KEY and "audit" in DATABASES):
+    raise ImproperlyConfigured(
+        "EIGYO_QUERY_HASH_KEY and EIGYO_DB_AUDIT: a look-up that cannot be logged is not served"
+    )
 DATABASE_ROUTERS = ["eigyo.routers.OneDoorRouter"]
 
 REDIS_URL = env.text("EIGYO_REDIS_URL")

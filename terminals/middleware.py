@@ -56,7 +56,7 @@ class TerminalMiddleware:
             return HttpResponse("400", status=400, content_type="text/plain")
         except (LogUnavailable, DatabaseFailure) as error:
             logger.error("terminal_unavailable", error=type(error).__name__)
-            return http.unavailable(request)
+            return http.unavailable(request, error)
         response = self.get_response(request)
         if http.SESSION_COOKIE in response.cookies and request.terminal is not None:
             _rotate(request, response)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core import signing
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import transaction
 
 from accesscontrol.models import Staff
 from terminals import queries
@@ -39,12 +39,6 @@ class CopiedDevice(Exception):
     def __init__(self, terminal: Terminal) -> None:
         super().__init__(terminal.number)
         self.terminal = terminal
-
-
-def record(row: models.Model, *, by: Staff, at: datetime) -> None:
-    """Check and save one row of the registry; its history is kept by django-auditlog."""
-    row.full_clean()
-    row.save()
 
 
 def issue_enrolment_code(terminal: Terminal, *, by: str, at: datetime) -> str:

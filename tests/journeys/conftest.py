@@ -41,6 +41,7 @@ def address(database) -> Iterator[str]:
         listening.set_inheritable(True)
         command = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"fd://{listening.fileno()}"]
         command += ["--worker-class", "gthread", "--workers", "2", "--threads", "4", "--no-control-socket"]
+        command += ["--log-level", "warning"]
         process = subprocess.Popen(
             command, cwd=settings.BASE_DIR, env=environment, pass_fds=[listening.fileno()]
         )

@@ -1,0 +1,118 @@
+"""Narrow windows, large type and dark rooms: no page needs scrolling sideways, none is unreadable."""
+
+import pytest
+from playwright.sync_api import expect
+
+from accesscontrol.models import Alert, Card, Posting
+from terminals.models import Deployment, Terminal
+from tests.people import OTHER_LOW, OWN_HIGH
+from tests.readlog import ReadLog
+
+pytestmark = pytest.mark.browser
+LOOK_UP = ["/points/", "/points/?q=0210", f"/points/{OTHER_LOW}/", f"/points/{OWN_HIGH}/", "/me/reads/"]
+CONTRAST = """
+() => {
+  const light = (text) => {
+    const parts = text.match(/[\\d.]+/g).slice(0, 3).map((value) => value / 255);
+    const linear = parts.map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  };
+  const style = getComputedStyle(document.body);
+  return [light(style.backgroundColor), light(style.color)];
+}
+"""
+
+
+def pages_of(who: str) -> list[str]:
+    """The pages a person sees at work."""
+    terminal, card = Terminal.objects.get(number="NW-0118").pk, Card.objects.get(number="1000000001").pk
+    return {
+        "2000000001": [*LOOK_UP, "/me/terminal/", "/start/purpose/", "/help/", "/nothing/"],
+        "1000000001": [*LOOK_UP, f"/points/?q=0210&sel={OTHER_LOW}", f"/points/{OTHER_LOW}/print/"],
+        "1000000002": ["/audit/reads/", f"/audit/reads/{ReadLog.from_now().mark}/", "/alerts/"],
+        "1000000003": [
+            *(f"/{name}/" for name in ("terminals", "deployments", "registrations")),
+            *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
+            *("/terminals/new/", f"/deployments/{Deployment.objects.first().pk}/edit/"),
+        ],
+        "1000000004": [
+            *(
+                "/cards/",
+                "/staff/",
+                "/postings/",
+                "/organisations/",
+                f"/cards/{card}/",
+                f"/cards/{card}/pin/",
+            ),
+            *("/cards/new/", f"/postings/{Posting.objects.first().pk}/edit/"),
+        ],
+    }[who]
+
+
+@pytest.fixture(params=["2000000001", "1000000001", "1000000002", "1000000003", "1000000004"])
+def who(request) -> str:
+    return request.param
+
+
+def at_work(device, region, who: str, **options):
+    terminals = {"2000000001": region.retail_terminal, "1000000001": region.nw_terminal}
+    return device(**options).enrols(terminals.get(who, region.office_terminal)).signs_in(who)
+
+
+def refuse_somebody(region) -> None:
+    """Let there be an alert and some history to show."""
+    region.person("retail_clerk").sits_at(region.contractor_terminal).tries_to_sign_in()
+    assert Alert.objects.exists()
+
+
+def test_no_page_needs_scrolling_sideways_in_a_window_320_pixels_wide(device, region, who):
+    refuse_somebody(region)
+    screen = at_work(device, region, who, viewport={"width": 320, "height": 640})
+    too_wide = {}
+    for page in pages_of(who):
+        screen.page.goto(page)
+        expect(screen.page.get_by_role("heading", level=1)).to_be_visible()
+        if screen.overflow():
+            too_wide[page] = screen.overflow()
+    assert too_wide == {}
+
+
+def test_the_pages_before_a_card_fit_a_narrow_window_too(device, region):
+    screen = device(viewport={"width": 320, "height": 640})
+    screen.page.goto("/terminal/")
+    assert screen.overflow() == 0
+    screen.enrols(region.nw_terminal)
+    assert screen.overflow() == 0
+    screen.shows_card("2000000001")
+    expect(screen.page.get_by_text("どうすればよいか")).to_be_visible()
+    assert screen.overflow() == 0
+
+
+def test_the_menu_of_a_narrow_window_opens_from_the_button(device, region):
+    screen = at_work(device, region, "1000000003", viewport={"width": 320, "height": 640})
+    entry = screen.page.get_by_role("link", name="区画の持ち主")
+    expect(entry).to_be_hidden()
+    screen.page.get_by_label("主メニュー").first.click()
+    expect(entry).to_be_visible()
+    entry.click()
+    expect(screen.page.get_by_role("heading", level=1)).to_have_text("区画の持ち主")
+
+
+@pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
+def test_pages_follow_the_rooms_light_and_stay_readable(device, region, scheme, dark):
+    screen = at_work(device, region, "2000000001", color_scheme=scheme)
+    for page in LOOK_UP:
+        screen.page.goto(page)
+        ground, ink = screen.page.evaluate(CONTRAST)
+        assert (ground < 0.1) is dark
+        assert (max(ground, ink) + 0.05) / (min(ground, ink) + 0.05) > 7
+    assert screen.complaints == []
+
+
+def test_a_printed_record_carries_who_printed_it_and_no_buttons(device, region):
+    screen = at_work(device, region, "1000000001")
+    screen.page.goto(f"/points/{OTHER_LOW}/print/")
+    screen.page.emulate_media(media="print")
+    expect(screen.page.get_by_text("社外持ち出し禁止")).to_be_visible()
+    expect(screen.page.get_by_text("社外持ち出し禁止")).to_contain_text("大西 誠")
+    expect(screen.page.get_by_role("navigation")).to_have_count(0)
