@@ -3,27 +3,34 @@
 A register names its model, form, columns and permission; every write goes through one operation.
 """
 
+import re
 from typing import Any, ClassVar
 
 import django_filters
 import django_tables2 as tables
 from auditlog.models import LogEntry
+from auditlog.registry import auditlog
 from django import forms
 from django.contrib import messages
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path, reverse
+from django.utils.dateparse import parse_datetime
 from django.views.generic import View
 from django_filters.views import FilterView
 from django_tables2.views import SingleTableMixin
 
 from accesscontrol import operations
+from accesscontrol.models import HIDDEN
+from accesscontrol.tables import period
 
 HISTORY_ROWS = 50
+_PERIOD = re.compile(r"\[(.+), (.+)\)")  # as the change history keeps a half-open range
 
 
 class Register:
@@ -181,12 +188,15 @@ def history(row: models.Model) -> list[dict[str, Any]]:
 
 def _changes(row: models.Model, entry: LogEntry) -> list[tuple[str, str, str]]:
     labels = {field.verbose_name for field in row._meta.concrete_fields if not field.primary_key}
+    labels |= set(auditlog.get_model_fields(type(row))["mapping_fields"].values())
     return [
         (str(label), _text(before), _text(after))
         for label, (before, after) in entry.changes_display_dict.items()
-        if label in labels and _text(before) != _text(after)
+        if label in labels and (_text(before) != _text(after) or HIDDEN in after)
     ]
 
 
 def _text(value: Any) -> str:
+    if found := _PERIOD.fullmatch(str(value)):
+        return period(DateTimeTZRange(*(parse_datetime(end) for end in found.groups())))
     return "" if value in (None, "None") else str(value)

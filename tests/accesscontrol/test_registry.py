@@ -217,15 +217,20 @@ class TestPin:
         assert clerk.tries_to_sign_in(PIN).status_code == 400
         assert clerk.tries_to_sign_in(GOOD_PIN).status_code == 302
 
-    def test_leaves_only_the_fact_in_the_history(self, region, desk, owner):
+    def test_leaves_the_fact_in_the_history_and_nothing_of_itself_not_even_a_part_of_its_hash(
+        self, region, desk, owner
+    ):
         card = region.cards["nw_clerk"]
         sets_pin(desk, card, GOOD_PIN)
-        page = text(desk.gets(f"/cards/{card.pk}/"))
+        history = text(desk.gets(f"/cards/{card.pk}/")).split("変更の履歴")[1]
+        assert "変更" in history
+        assert "暗証番号：（値は残しません）" in history
         kept = owner.execute("SELECT changes::text FROM app.auditlog_logentry").fetchall()
         assert len(kept) > 10
-        for said in (page, *(row[0] for row in kept)):
+        for said in (history, *(row[0] for row in kept)):
             assert GOOD_PIN not in said
-            assert Card.objects.get(pk=card.pk).pin_hash not in said
+            assert Card.objects.get(pk=card.pk).pin_hash[-12:] not in said
+            assert card.pin_hash[-12:] not in said
 
 
 class TestSuspension:

@@ -1,6 +1,8 @@
 """An NW clerk and a retail clerk look up supply points through the pages."""
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from tests.people import (
     HIDDEN_FROM_RETAIL,
@@ -14,6 +16,13 @@ from tests.people import (
 )
 
 FULL_WIDTH = {ord(digit): chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
+
+
+@pytest.fixture
+def still():
+    """Stop the clock the pages show."""
+    with time_machine.travel(timezone.now(), tick=False):
+        yield
 
 
 def text(response) -> str:
@@ -87,7 +96,7 @@ def test_an_nw_clerk_finds_points_by_number_phone_address_and_name(region, asked
 @pytest.mark.parametrize(
     "asked", ["022-098-7654", "秘密", "ヒミツ", "キミツレイゾウ", "機密冷蔵", "019-000-0001"]
 )
-def test_a_retail_clerk_searching_for_anothers_customer_gets_the_answer_for_nobody(region, asked):
+def test_a_retail_clerk_searching_for_anothers_customer_gets_the_answer_for_nobody(region, still, asked):
     clerk = region.retail_clerk()
     kind = "phone" if asked[0] == "0" else "kana" if asked[0] in "ヒキ" else "name"
     nobody = {"phone": "022-099-9999", "kana": "ヌ" * len(asked), "name": "皆無皆無皆無"[: len(asked)]}[kind]
@@ -165,7 +174,7 @@ def test_pages_follow_each_other_without_losing_or_repeating_a_row(region, setti
     )
 
 
-def test_a_cursor_of_a_hidden_point_tells_a_retail_clerk_nothing(region):
+def test_a_cursor_of_a_hidden_point_tells_a_retail_clerk_nothing(region, still):
     clerk = region.retail_clerk()
     base = {"q": "カブシキ", "kind": "kana"}
     hidden = text(clerk.gets("/points/", data=base | {"after": OTHER_HIGH}))
