@@ -9,11 +9,11 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, TextIO
 
 from eigyo import exchange
-from eigyo.municipalities import municipality_codes
+from eigyo.municipalities import municipality_code
 
 COLUMNS = ("line", *exchange.STAGED_COLUMNS, "municipality_code")
 LINES = 20_000
@@ -31,7 +31,6 @@ class Staged(NamedTuple):
 
 def stage(header: str, lines: list[str], first_line: int) -> Staged:
     """Check and fold the lines, of which the first stands on `first_line` of the file."""
-    codes = municipality_codes()
     copied: list[str] = []
     errors: list[exchange.RowError] = []
     private_use: list[tuple[int, str, str]] = []
@@ -43,7 +42,7 @@ def stage(header: str, lines: list[str], first_line: int) -> Staged:
             errors.extend(error._replace(line=line) for error in row)
             continue
         private_use.extend((line, column, code) for column, code in exchange.private_use(row))
-        code = codes.get(row.postal_code.replace("-", ""))
+        code = municipality_code(row.postal_code.replace("-", ""))
         copied.append(_copy_line((line, *exchange.copy_values(row), code)))
     return Staged("".join(copied), rows, errors, private_use)
 
@@ -54,16 +53,16 @@ def staged(text: TextIO) -> Iterator[Staged]:
     for _ in exchange.read_lines([header]):
         pass
     chunks = _chunks(text)
-    first = next(chunks, (2, []))
-    if len(first[1]) < LINES or multiprocessing.current_process().daemon:
-        yield stage(header, first[1], first[0])
-        yield from (stage(header, lines, line) for line, lines in chunks)
+    first = list(islice(chunks, 2))
+    everything = chain(first, chunks)
+    if len(first) < 2 or multiprocessing.current_process().daemon:
+        yield from (stage(header, lines, line) for line, lines in everything)
         return
     workers = os.cpu_count() or 1
     with ProcessPoolExecutor(workers, multiprocessing.get_context("fork")) as pool:
         hand_out: Callable[..., Future[Staged]] = pool.submit
-        waiting = deque([hand_out(stage, header, first[1], first[0])])
-        for line, lines in chunks:
+        waiting: deque[Future[Staged]] = deque()
+        for line, lines in everything:
             waiting.append(hand_out(stage, header, lines, line))
             if len(waiting) > workers + 1:
                 yield waiting.popleft().result()

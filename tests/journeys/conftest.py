@@ -29,7 +29,7 @@ ARGUMENTS = [
 PATIENCE = 20
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def address(database) -> Iterator[str]:
     """The address of a web process that holds what a web process holds, on a free port of this machine."""
     withheld = {variable(login) for login in set(LOGINS) - set(HOLDINGS["web"])} | {
@@ -68,7 +68,7 @@ def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """One browser for all journeys; each of their windows is a device of its own."""
     if CHROMIUM is None:
@@ -93,7 +93,7 @@ def device(address: str, chromium: Browser, region) -> Iterator[Callable[..., Sc
         )
         context.set_default_timeout(PATIENCE * 1000)
         opened.append(context)
-        return Screen.of(context)
+        return Screen.of(context, address)
 
     yield opens
     for context in opened:

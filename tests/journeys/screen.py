@@ -1,6 +1,5 @@
 """A person in front of a real browser."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -9,20 +8,21 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from terminals.models import Terminal
 from terminals.operations import issue_enrolment_code
-from tests.people import PIN
+from tests.people import PIN, Person
 
 
 @dataclass
 class Screen:
     """One browser window, and everything its console complained about."""
 
+    address: str
     context: BrowserContext
     page: Page
     complaints: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, context: BrowserContext) -> Self:
-        screen = cls(context, context.new_page())
+    def of(cls, context: BrowserContext, address: str) -> Self:
+        screen = cls(address, context, context.new_page())
         screen.page.on("console", lambda said: screen._hears(said.type, said.text))
         screen.page.on("pageerror", lambda error: screen.complaints.append(str(error)))
         return screen
@@ -36,9 +36,14 @@ class Screen:
         """Everything the page holds, seen or not, and its source."""
         return self.page.content()
 
-    @property
-    def path(self) -> str:
-        return re.sub(r"^https?://[^/]+", "", self.page.url)
+    def taken_over_from(self, person: Person) -> Self:
+        """Go on with a session somebody has opened elsewhere: this window becomes their device."""
+        kept = person.client.cookies.values()
+        self.context.add_cookies(
+            [{"name": each.key, "value": each.value, "url": self.address} for each in kept]
+        )
+        self.page.goto("/")
+        return self
 
     def enrols(self, terminal: Terminal) -> Self:
         """Type a fresh code of a terminal into this device."""
@@ -56,12 +61,9 @@ class Screen:
         self.page.get_by_role("button", name="次へ").click()
         return self
 
-    def signs_in(self, number: str, purpose: str = "") -> Self:
-        """Sign in for a purpose, the one offered first unless told."""
-        self.shows_card(number)
-        self.page.wait_for_url("**/start/purpose/**")
-        if purpose:
-            self.page.get_by_text(purpose, exact=True).click()
+    def signs_in(self, number: str, pin: str = PIN) -> Self:
+        """Sign in for the purpose offered first."""
+        self.shows_card(number, pin)
         self.page.get_by_role("button", name="この目的で始める").click()
         expect(self.page.get_by_label("現在の閲覧条件")).to_be_visible()
         return self

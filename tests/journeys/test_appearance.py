@@ -9,6 +9,7 @@ from tests.people import OTHER_LOW, OWN_HIGH
 from tests.readlog import ReadLog
 
 pytestmark = pytest.mark.browser
+NARROW = {"width": 320, "height": 640}
 LOOK_UP = ["/points/", "/points/?q=0210", f"/points/{OTHER_LOW}/", f"/points/{OWN_HIGH}/", "/me/reads/"]
 CONTRAST = """
 () => {
@@ -27,36 +28,24 @@ def pages_of(who: str) -> list[str]:
     """The pages a person sees at work."""
     terminal, card = Terminal.objects.get(number="NW-0118").pk, Card.objects.get(number="1000000001").pk
     return {
-        "2000000001": [*LOOK_UP, "/me/terminal/", "/start/purpose/", "/help/", "/nothing/"],
-        "1000000001": [*LOOK_UP, f"/points/?q=0210&sel={OTHER_LOW}", f"/points/{OTHER_LOW}/print/"],
-        "1000000002": ["/audit/reads/", f"/audit/reads/{ReadLog.from_now().mark}/", "/alerts/"],
-        "1000000003": [
+        "retail_clerk": [*LOOK_UP, "/me/terminal/", "/start/purpose/", "/help/", "/nothing/"],
+        "nw_clerk": [*LOOK_UP, f"/points/?q=0210&sel={OTHER_LOW}", f"/points/{OTHER_LOW}/print/"],
+        "officer": ["/audit/reads/", f"/audit/reads/{ReadLog.from_now().mark}/", "/alerts/"],
+        "terminal_admin": [
             *(f"/{name}/" for name in ("terminals", "deployments", "registrations")),
             *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
             *("/terminals/new/", f"/deployments/{Deployment.objects.first().pk}/edit/"),
         ],
-        "1000000004": [
-            *(
-                "/cards/",
-                "/staff/",
-                "/postings/",
-                "/organisations/",
-                f"/cards/{card}/",
-                f"/cards/{card}/pin/",
-            ),
-            *("/cards/new/", f"/postings/{Posting.objects.first().pk}/edit/"),
+        "card_desk": [
+            *(f"/{name}/" for name in ("cards", "staff", "postings", "organisations", f"cards/{card}")),
+            *(f"/cards/{card}/pin/", "/cards/new/", f"/postings/{Posting.objects.first().pk}/edit/"),
         ],
     }[who]
 
 
-@pytest.fixture(params=["2000000001", "1000000001", "1000000002", "1000000003", "1000000004"])
+@pytest.fixture(params=["retail_clerk", "nw_clerk", "officer", "terminal_admin", "card_desk"])
 def who(request) -> str:
     return request.param
-
-
-def at_work(device, region, who: str, **options):
-    terminals = {"2000000001": region.retail_terminal, "1000000001": region.nw_terminal}
-    return device(**options).enrols(terminals.get(who, region.office_terminal)).signs_in(who)
 
 
 def refuse_somebody(region) -> None:
@@ -67,7 +56,7 @@ def refuse_somebody(region) -> None:
 
 def test_no_page_needs_scrolling_sideways_in_a_window_320_pixels_wide(device, region, who):
     refuse_somebody(region)
-    screen = at_work(device, region, who, viewport={"width": 320, "height": 640})
+    screen = device(viewport=NARROW).taken_over_from(getattr(region, who)())
     too_wide = {}
     for page in pages_of(who):
         screen.page.goto(page)
@@ -78,7 +67,7 @@ def test_no_page_needs_scrolling_sideways_in_a_window_320_pixels_wide(device, re
 
 
 def test_the_pages_before_a_card_fit_a_narrow_window_too(device, region):
-    screen = device(viewport={"width": 320, "height": 640})
+    screen = device(viewport=NARROW)
     screen.page.goto("/terminal/")
     assert screen.overflow() == 0
     screen.enrols(region.nw_terminal)
@@ -89,7 +78,7 @@ def test_the_pages_before_a_card_fit_a_narrow_window_too(device, region):
 
 
 def test_the_menu_of_a_narrow_window_opens_from_the_button(device, region):
-    screen = at_work(device, region, "1000000003", viewport={"width": 320, "height": 640})
+    screen = device(viewport=NARROW).taken_over_from(region.terminal_admin())
     entry = screen.page.get_by_role("link", name="区画の持ち主")
     expect(entry).to_be_hidden()
     screen.page.get_by_label("主メニュー").first.click()
@@ -100,7 +89,7 @@ def test_the_menu_of_a_narrow_window_opens_from_the_button(device, region):
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
 def test_pages_follow_the_rooms_light_and_stay_readable(device, region, scheme, dark):
-    screen = at_work(device, region, "2000000001", color_scheme=scheme)
+    screen = device(color_scheme=scheme).taken_over_from(region.retail_clerk())
     for page in LOOK_UP:
         screen.page.goto(page)
         ground, ink = screen.page.evaluate(CONTRAST)
@@ -110,7 +99,7 @@ def test_pages_follow_the_rooms_light_and_stay_readable(device, region, scheme, 
 
 
 def test_a_printed_record_carries_who_printed_it_and_no_buttons(device, region):
-    screen = at_work(device, region, "1000000001")
+    screen = device().taken_over_from(region.nw_clerk())
     screen.page.goto(f"/points/{OTHER_LOW}/print/")
     screen.page.emulate_media(media="print")
     expect(screen.page.get_by_text("社外持ち出し禁止")).to_be_visible()

@@ -15,7 +15,7 @@ def clerk(device, region):
     """An NW clerk before a record, in a browser whose clock the test moves."""
     screen = device()
     screen.page.clock.install()
-    screen.enrols(region.nw_terminal).signs_in("1000000001")
+    screen.taken_over_from(region.nw_clerk())
     screen.page.goto(f"/points/{OTHER_LOW}/")
     expect(screen.page.get_by_text("秘密　太郎")).to_be_visible()
     return screen

@@ -78,8 +78,17 @@ class TestRetailClerk:
         expect(page.get_by_role("heading", level=1)).to_have_text("宮城県仙台市青葉区一番町二丁目4番8号")
         assert screen.complaints == []
 
+    def test_signs_in_with_the_mouse_and_without_script(self, device, region):
+        screen = device(java_script_enabled=False).enrols(region.retail_terminal).shows_card("2000000001")
+        screen.page.get_by_text("停電・設備対応").click()
+        screen.page.get_by_role("button", name="この目的で始める").click()
+        expect(screen.page.get_by_role("alert")).to_contain_text("工事番号または停電番号を入力してください。")
+        screen.page.get_by_label("受付番号・工事番号・内容").fill("T-77")
+        screen.page.get_by_role("button", name="この目的で始める").click()
+        expect(screen.page.get_by_label("現在の閲覧条件")).to_contain_text("停電・設備対応")
+
     def test_sees_own_points_whole_and_of_others_number_and_address(self, device, region, script):
-        screen = device(java_script_enabled=script).enrols(region.retail_terminal).signs_in("2000000001")
+        screen = device(java_script_enabled=script).taken_over_from(region.retail_clerk())
         screen.searches("一番町")
         expect(screen.row("一番町二丁目3番1号")).to_contain_text("髙橋　花子")
         expect(screen.row("一番町二丁目3番2号").locator(".mask")).to_have_count(2)
@@ -95,7 +104,7 @@ class TestRetailClerk:
     @pytest.mark.parametrize("width", [1440, 320])
     def test_sees_masks_of_one_size_whatever_is_behind_them(self, device, region, width):
         screen = device(viewport={"width": width, "height": 900})
-        screen.enrols(region.retail_terminal).signs_in("2000000001").searches(OWN_LOW[:20])
+        screen.taken_over_from(region.retail_clerk()).searches(OWN_LOW[:20])
         masks = screen.page.locator(".mask")
         assert masks.count() >= 6
         assert len(screen.sizes_of_masks()) == 1
@@ -107,7 +116,7 @@ class TestRetailClerk:
         assert len(sizes) == 1
 
     def test_finds_nobody_behind_a_name_that_is_not_theirs(self, device, region, script):
-        screen = device(java_script_enabled=script).enrols(region.retail_terminal).signs_in("2000000001")
+        screen = device(java_script_enabled=script).taken_over_from(region.retail_clerk())
         screen.searches("秘密")
         expect(screen.page.get_by_text("当てはまるものは見つかりません")).to_be_visible()
         assert screen.page.locator("table[data-rows]").count() == 0
@@ -115,7 +124,7 @@ class TestRetailClerk:
 
 class TestNwClerk:
     def test_looks_at_one_after_the_other_without_loading_the_page_again(self, device, region, many):
-        screen = device().enrols(region.nw_terminal).signs_in("1000000001").searches("ハナマキ")
+        screen = device().taken_over_from(region.nw_clerk()).searches("ハナマキ")
         screen.page.evaluate("window.sameDocument = true")
         for number in ("1003", "1001"):
             screen.row(f"花巻　{number}").get_by_role("link").click()
@@ -126,7 +135,7 @@ class TestNwClerk:
         assert screen.complaints == []
 
     def test_turns_the_page_and_comes_back(self, device, region, many, script):
-        screen = device(java_script_enabled=script).enrols(region.nw_terminal).signs_in("1000000001")
+        screen = device(java_script_enabled=script).taken_over_from(region.nw_clerk())
         screen.searches("ハナマキ")
         expect(screen.page.get_by_role("heading", name="検索結果 60件")).to_be_visible()
         rows = screen.page.locator("table[data-rows] tbody tr")
@@ -141,7 +150,7 @@ class TestNwClerk:
     def test_leaves_nothing_behind_after_signing_out_not_even_for_the_back_button(
         self, device, region, script
     ):
-        screen = device(java_script_enabled=script).enrols(region.nw_terminal).signs_in("1000000001")
+        screen = device(java_script_enabled=script).taken_over_from(region.nw_clerk())
         screen.searches("ヒミツ")
         screen.row("秘密　太郎").get_by_role("link").click()
         if script:
@@ -158,7 +167,7 @@ class TestNwClerk:
         assert screen.complaints == []
 
     def test_is_told_of_a_fault_although_only_a_part_of_the_page_was_asked(self, device, region):
-        screen = device().enrols(region.nw_terminal).signs_in("1000000001")
+        screen = device().taken_over_from(region.nw_clerk())
         screen.page.locator("#q").evaluate("box => box.removeAttribute('maxlength')")
         screen.page.locator("#q").fill("長" * 121)
         screen.page.get_by_role("button", name="検索", exact=True).click()
