@@ -120,5 +120,5 @@ def _scope(viewer: Viewer) -> tuple[str, str, str]:
             return "nw", "需要者情報", "radio-tower"
         return "retail", "自社分のみ", "store"
     if duty_of(viewer) in {Duty.COMPLIANCE, Duty.INTERNAL_AUDITOR}:
-        return "audit", "閲覧記録（顧客の値なし）", "shield-check"
-    return "admin", "台帳（顧客情報なし）", "settings"
+        return "audit", "閲覧記録（値なし）", "shield-check"
+    return "admin", "台帳のみ", "settings"

@@ -107,6 +107,11 @@ class PeriodForm(forms.ModelForm[Any]):
         return given
 
 
+def keep_number(form: forms.ModelForm[Any]) -> None:
+    """Fix a number once it is saved: the read log names people, cards and terminals by it for ever."""
+    form.fields["number"].disabled = form.instance.pk is not None
+
+
 class OrganisationForm(forms.ModelForm[Organisation]):
     """組織."""
 
@@ -121,6 +126,10 @@ class StaffForm(forms.ModelForm[Staff]):
     class Meta:
         model = Staff
         fields = ("number", "name", "kana")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keep_number(self)
 
 
 class PostingForm(PeriodForm):
@@ -142,8 +151,7 @@ class CardForm(PeriodForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # The read log names a card by its number for ever: a number once given never means another card.
-        self.fields["number"].disabled = self.instance.pk is not None
+        keep_number(self)
 
 
 class PinForm(forms.Form):

@@ -10,6 +10,7 @@ from django.db import Error as DatabaseFailure
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.connection import ConnectionDoesNotExist
 from django.utils.http import urlencode
 from structlog.contextvars import bound_contextvars
 from structlog.stdlib import get_logger
@@ -69,11 +70,7 @@ class ViewerMiddleware:
         except (LogUnavailable, DatabaseFailure) as error:
             logger.error("gate_unavailable", error=type(error).__name__)
             return http.unavailable(request, error)
-        response = self.get_response(request)
-        if request.viewer is not None and not http.wants_json(request):
-            # Without script, too, the page leaves the screen when the session ends.
-            response["Refresh"] = f"{int(settings.IDLE_LIMIT.total_seconds())};url=/start/?idle=1"
-        return response
+        return self.get_response(request)
 
     def _decide(self, request: Any) -> None:
         session = _session(request)
@@ -125,7 +122,7 @@ class ViewerMiddleware:
             cause = getattr(error.__cause__, "sqlstate", None)
             logger.error("fail_closed", error=type(error).__name__, sqlstate=cause)
             return http.unavailable(request, error)
-        if isinstance(error, SideUnavailable):
+        if isinstance(error, SideUnavailable | ConnectionDoesNotExist):
             return http.wrong_server(request)
         return None
 

@@ -13,7 +13,7 @@ from django.db import models, transaction
 
 from accesscontrol import queries
 from accesscontrol.choices import EndReason
-from accesscontrol.clearance import Clearance
+from accesscontrol.clearance import Clearance, Level, Side
 from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
 from accesscontrol.situation import Situation, TerminalFacts, clearance
 from accesscontrol.viewer import describe
@@ -22,6 +22,7 @@ from audit.choices import Action, Outcome
 from audit.entry import Entry
 
 PIN_DIGITS = 6
+SUMMARY_LENGTH = 200
 ALERT_QUIET = timedelta(minutes=10)  # the same disagreement again is on the log, not told twice
 
 
@@ -51,7 +52,13 @@ def token_hash(token: str) -> str:
 
 
 def sign_in(
-    attempt: Attempt, *, terminal: TerminalFacts, purpose: str = "", at: datetime, request: str
+    attempt: Attempt,
+    *,
+    terminal: TerminalFacts,
+    purpose: str = "",
+    reference: str = "",
+    at: datetime,
+    request: str,
 ) -> str:
     """Open a session and return its token.
 
@@ -61,7 +68,11 @@ def sign_in(
     card = _proven_card(attempt, terminal=terminal, at=at)
     if card is None:
         _log(
-            Situation(terminal=terminal, card=None, at=at), Clearance(), Outcome.REFUSED, request, ("C-001",)
+            Situation(terminal=terminal, card=None, at=at),
+            Clearance(Side.NOBODY, Level.NONE),
+            Outcome.REFUSED,
+            request,
+            ("C-001",),
         )
         raise SignInFailed
     situation = Situation(terminal=terminal, card=queries.card_facts(card, at), at=at)
@@ -80,6 +91,7 @@ def sign_in(
             started_at=at,
             last_seen_at=at,
             purpose=purpose,
+            purpose_reference=reference,
         )
     return token
 
@@ -179,7 +191,7 @@ def refuse(situation: Situation, decided: Clearance, *, action: Action, request:
     Alert.objects.create(
         raised_at=situation.at,
         codes=list(codes),
-        summary=telling[0].title,
+        summary="／".join(reason.title for reason in telling)[:SUMMARY_LENGTH],
         terminal_number=actor.terminal,
         card_number=actor.card,
         person=actor.person_name,
@@ -233,11 +245,18 @@ def acknowledge_alert(alert: Alert, *, by: Staff, at: datetime) -> None:
     )
 
 
+def acceptable_pin(pin: str) -> bool:
+    """Tell whether a PIN has six digits, three of them different, and is no run like 123456."""
+    digits = pin.isascii() and pin.isdigit() and len(pin) == PIN_DIGITS
+    runs = "01234567890123456789"
+    return digits and len(set(pin)) >= 3 and pin not in runs and pin[::-1] not in runs
+
+
 def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
     """Set a new PIN of six digits. `by` is None only for the sample region."""
-    if len(pin) != PIN_DIGITS or not pin.isascii() or not pin.isdigit() or len(set(pin)) < 3:
+    if not acceptable_pin(pin):
         raise ValidationError(
-            f"暗証番号は数字{PIN_DIGITS}桁で、同じ数字ばかりにならないように決めてください。"
+            f"暗証番号は数字{PIN_DIGITS}桁で、同じ数字ばかりや続き番号にならないように決めてください。"
         )
     card.pin_hash = make_password(pin)
     card.failed_attempts, card.locked_until = 0, None

@@ -1,7 +1,7 @@
 """One entry of the read log as a value, and its exact text.
 
 The text is RFC 8785 canonical JSON: what is stored is what is hashed later. Field *names* are
-recorded, never values of customers (research: audit §3.5).
+recorded, never values of customers.
 """
 
 import secrets

@@ -18,16 +18,15 @@ from rest_framework.views import APIView
 from accesscontrol import operations
 from accesscontrol.authentication import viewer_of
 from accesscontrol.disclosure import WITHHELD
+from accesscontrol.forms import INQUIRY_PURPOSES
 from accesscontrol.http import problem, refusal_page
 from accesscontrol.operations import Attempt
-from audit.choices import Purpose
 from eigyo import inquiries
 from eigyo.choices import Match, SearchKind
 from eigyo.interpretation import NotSearchable, interpret
 from eigyo.records import CAPACITIES, Quantity, Record
 
 NUMBER_PATTERN = r"^\d{22}$"
-INQUIRY_PURPOSES = [purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY}]
 ROWS_LIMIT = 50
 
 
@@ -127,6 +126,9 @@ class SignInSerializer(serializers.Serializer[Any]):
         choices=[(purpose.value, purpose.label) for purpose in INQUIRY_PURPOSES],
         help_text="利用目的",
     )
+    reference = serializers.RegexField(
+        r"^[^\x00]*\S[^\x00]*$", max_length=80, help_text="受付番号・工事番号、またはプログラムの処理名"
+    )
 
 
 class TokenSerializer(serializers.Serializer[Any]):
@@ -177,6 +179,7 @@ class Sessions(APIView):
                 attempt,
                 terminal=plain.terminal,
                 purpose=given.validated_data["purpose"],
+                reference=given.validated_data["reference"],
                 at=plain.at,
                 request=plain.id,
             )

@@ -3,8 +3,7 @@
 UTF-8 (with or without BOM) or CP932, CRLF, header in Japanese. Names and addresses stay exactly
 as received; capacities become integers in thousandths of their unit; every fault of a row is
 reported at once, in words that say what to do. A clean row passes one regular expression; any
-other row takes the slow path, which alone decides what is wrong. Rules: research/domain.md A3,
-A4, D1, D2.
+other row takes the slow path, which alone decides what is wrong.
 
 Errors carry the cell they complain about, which may be a customer's value: show them only to
 whoever sent the file, and keep them out of logs.

@@ -1,8 +1,7 @@
 """One cell of the exchange CSV: its plain text, and every fault in words that say what to do.
 
 A reader takes the cell as received and a list that it adds faults to, and returns the text to go
-on with: names and addresses untouched, the rest half-width and without blanks around it. Rules:
-research/domain.md A3 (numbers), A4 (capacities and units), D1 (characters), D2 (telephones).
+on with: names and addresses untouched, the rest half-width and without blanks around it.
 """
 
 import re

@@ -79,7 +79,7 @@ def import_file(
                 _find_repeats(cursor, report)
                 _take_note(run, report)
                 _brake(cursor, report, skip_bad=skip_bad, accept_shrink=accept_shrink)
-                run.added, run.changed, run.vacated = _apply(cursor)
+                run.added, run.changed, run.vacated = _apply(cursor, complete=not report.errors)
         _build_search_indexes()
         run.applied, run.outcome = True, "反映しました"
     except (exchange.ExchangeError, ImportRefused) as error:
@@ -167,8 +167,12 @@ def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) 
         )
 
 
-def _apply(cursor: Any) -> tuple[int, int, int]:
-    """Bring the stage into force; return points added, rows changed and contracts ended."""
+def _apply(cursor: Any, *, complete: bool) -> tuple[int, int, int]:
+    """Bring the stage into force; return points added, rows changed and contracts ended.
+
+    A point the file does not name is not own (unknown = not own). Its contract ends too, unless rows
+    were skipped: then absence proves nothing, and the contract is kept for NW.
+    """
     cursor.execute("ANALYZE staged")
     cursor.execute("SELECT NOT EXISTS (SELECT FROM supply_point)")
     if cursor.fetchone()[0]:
@@ -176,6 +180,10 @@ def _apply(cursor: Any) -> tuple[int, int, int]:
     added = _count(cursor, _insert_points())
     changed = _count(cursor, _update_points())
     ended = _count(cursor, _END_CONTRACTS)
+    if complete:
+        ended += _count(cursor, _END_MISSING)
+    else:
+        cursor.execute(_DISOWN_CONTRACTS)
     changed += _count(cursor, _DISOWN)
     started = _count(cursor, _insert_contracts())
     changed += _count(cursor, _update_contracts())
@@ -210,14 +218,14 @@ def _count(cursor: Any, statement: str) -> int:
     return int(cursor.rowcount)
 
 
+_MISSING = "NOT EXISTS (SELECT FROM staged t WHERE t.number = {}.number)"
 _END_CONTRACTS = (
-    "DELETE FROM contract c WHERE NOT EXISTS"
-    " (SELECT FROM staged t WHERE t.number = c.number AND t.own = c.own AND t.holder_name <> '')"
+    "DELETE FROM contract c USING staged t"
+    " WHERE t.number = c.number AND (t.holder_name = '' OR t.own <> c.own)"
 )
-_DISOWN = (
-    "UPDATE supply_point s SET own = false"
-    " WHERE s.own AND NOT EXISTS (SELECT FROM staged t WHERE t.number = s.number)"
-)
+_END_MISSING = f"DELETE FROM contract c WHERE {_MISSING.format('c')}"
+_DISOWN_CONTRACTS = f"UPDATE contract c SET own = false WHERE c.own AND {_MISSING.format('c')}"
+_DISOWN = f"UPDATE supply_point s SET own = false WHERE s.own AND {_MISSING.format('s')}"
 
 
 def _insert_points() -> str:

@@ -2,7 +2,7 @@
 
 Pages are keyed by (search key, number): the number is visible to both sides, so a cursor carries
 nothing hidden and the order cannot betray how rows lie on disk. First the page, then its contracts
-(research: access §3, "known planner trap").
+(docs/adr/0006).
 """
 
 import json
@@ -114,7 +114,7 @@ def _condition(side: Side, search: Search) -> tuple[str, str, list[Any]]:
     if search.match is not Match.EXACT:
         prefix = "%" if search.match is Match.INFIX else ""
         where, value = f"{key} LIKE %s", f"{prefix}{_escaped(search.key)}%"
-    if search.own_only and search.kind in _POINT_KINDS:
+    if search.own_only:
         where += " AND own"
     return source, where, [value]
 

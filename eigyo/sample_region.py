@@ -2,8 +2,8 @@
 
 Towns, names and capacities are real (eigyo.sample_sources); who lives where is invented.
 Companies are a town and a trade, telephones lie on exchanges that are never assigned. Shares are
-those of research/domain.md D4 or plain round figures, exact in expectation. The same seed, number
-of points and encoding give the same rows.
+plain round figures, exact in expectation. The same seed, number of points and encoding give the
+same rows.
 """
 
 import csv

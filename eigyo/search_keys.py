@@ -79,7 +79,7 @@ def name_key(text: str) -> str:
     """Return the key of a holder's name: 髙橋　㈱ and 高橋株式会社 give the same.
 
     NFKC, variant kanji, capitals; without blanks, middle dots and corporate designators at either
-    end. A name that is nothing but designators keeps them. Rule: research/domain.md D1.
+    end. A name that is nothing but designators keeps them.
     """
     key = text.translate(_NAME)
     if not is_normalized("NFKC", key):

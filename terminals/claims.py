@@ -16,7 +16,7 @@ def registration(situation: Situation) -> Claim:
     fault = registration_fault(terminal)
     if fault:
         return _claim("registration", Side.NOBODY, f"{terminal.number} {terminal.status_label}", fault)
-    return _claim("registration", Side.ANY, f"{terminal.class_label} {terminal.number}", reasons.UNKNOWN)
+    return _claim("registration", Side.ANY, f"{terminal.number}（{terminal.status_label}）", reasons.UNKNOWN)
 
 
 def registration_fault(terminal: RecognisedTerminal) -> Reason | None:

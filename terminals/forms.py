@@ -1,10 +1,11 @@
 """Shape of input of the terminal registry."""
 
 import re
+from typing import Any
 
 from django import forms
 
-from accesscontrol.forms import PeriodForm
+from accesscontrol.forms import PeriodForm, keep_number
 from terminals.models import (
     Building,
     Deployment,
@@ -22,6 +23,10 @@ class TerminalForm(forms.ModelForm[Terminal]):
     class Meta:
         model = Terminal
         fields = ("number", "asset_number", "serial_number", "status")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        keep_number(self)
 
 
 class DeploymentForm(PeriodForm):

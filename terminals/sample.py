@@ -219,7 +219,8 @@ def _card(sample: SampleCard, organisations: dict[str, Organisation]) -> Card:
 
 
 def _new_pin(card: Card, at: datetime) -> str:
-    while len(set(pin := "".join(secrets.choice("0123456789") for _ in range(people.PIN_DIGITS)))) < 3:
-        continue
+    pin = ""
+    while not people.acceptable_pin(pin):
+        pin = "".join(secrets.choice("0123456789") for _ in range(people.PIN_DIGITS))
     people.set_pin(card, pin=pin, by=None, at=at)
     return pin

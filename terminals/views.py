@@ -145,7 +145,7 @@ def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
             ("資産番号", found.asset_number),
             ("製造番号", found.serial_number),
             ("状態", found.get_status_display()),
-            ("最後に見えた日時", seen.seen_at if seen else None),
+            ("最後の利用", seen.seen_at if seen else None),
         ],
         "ledger": [
             ("台帳", f"{recognised.holder or '配備なし'}　{recognised.place_label}"),

@@ -1,6 +1,6 @@
 """The read log: append-only table, monthly partitions, triggers without an escape hatch, grants.
 
-Design: research audit §3.3. Everything belongs to the NOLOGIN role eigyo_log_owner; the migrating
+Decision: docs/adr/0002. Everything belongs to the NOLOGIN role eigyo_log_owner; the migrating
 role acts for it by an explicit SET ROLE only.
 """
 

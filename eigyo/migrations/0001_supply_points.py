@@ -1,6 +1,6 @@
 """Supply points (tier 0) and contracts (tier 1, partitioned by `own`), search indexes, grants.
 
-Design: research access §3 (d). The retail role has no grant on any relation that holds another
+Decisions: docs/adr/0002 and 0006. The retail role has no grant on any relation that holds another
 retailer's values; grants come from the policy matrix.
 """
 

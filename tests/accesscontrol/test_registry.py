@@ -186,6 +186,8 @@ class TestPin:
             "000000",
             "111111",
             "121212",
+            "123456",
+            "987654",
             "112211",
             "12345",
             "1234567",
@@ -199,7 +201,7 @@ class TestPin:
         card = region.cards["nw_clerk"]
         refused(
             sets_pin(desk, card, pin),
-            "暗証番号は数字6桁で、同じ数字ばかりにならないように決めてください。",
+            "暗証番号は数字6桁で、同じ数字ばかりや続き番号にならないように決めてください。",
         )
         assert Card.objects.get(pk=card.pk).pin_hash == card.pin_hash
 

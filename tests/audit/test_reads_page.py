@@ -124,6 +124,15 @@ def test_the_web_process_may_read_its_own_users_look_ups_but_no_payload(region):
         cursor.execute("SELECT payload FROM audit.entry LIMIT 1")
 
 
+def test_a_process_without_the_logs_reader_says_so(region, monkeypatch):
+    from django.db import connections
+
+    officer = region.officer()
+    monkeypatch.delitem(connections.settings, "log")
+    monkeypatch.delattr(connections._connections, "log", raising=False)
+    assert officer.gets("/audit/reads/").status_code == 421
+
+
 def test_a_cursor_of_nonsense_reads_as_the_first_page(some_reads):
     assert some_reads.officer().gets("/audit/reads/", data={"older": "x_y"}).status_code == 200
 

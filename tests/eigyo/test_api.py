@@ -18,7 +18,7 @@ POINTS = "/api/v1/supply-points"
 
 def test_a_program_signs_in_on_its_terminal_and_uses_its_token(region, read_log):
     clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
-    given = {"card": clerk.card.number, "pin": PIN, "purpose": "contract_inquiry"}
+    given = {"card": clerk.card.number, "pin": PIN, "purpose": "contract_inquiry", "reference": "夜間照合"}
     answer = clerk.posts("/api/v1/sessions", given, content_type="application/json")
     assert answer.status_code == 201
     bearer = {"Authorization": f"Bearer {answer.json()['token']}"}
@@ -117,10 +117,27 @@ def test_office_duties_get_no_customer_from_the_api(region, who):
 
 def test_a_wrong_pair_is_refused_with_its_code(region):
     clerk = region.person("retail_clerk").sits_at(region.nw_terminal)
-    given = {"card": clerk.card.number, "pin": PIN, "purpose": "contract_inquiry"}
+    given = {"card": clerk.card.number, "pin": PIN, "purpose": "contract_inquiry", "reference": "夜間照合"}
     answer = clerk.posts("/api/v1/sessions", given, content_type="application/json")
     assert answer.status_code == 403
     assert answer.json()["code"] == "C-201"
+
+
+def test_a_program_says_what_it_looks_customers_up_for(region):
+    clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
+    given = {"card": clerk.card.number, "pin": PIN, "purpose": "outage"}
+    refused = clerk.posts("/api/v1/sessions", given, content_type="application/json")
+    assert refused.json()["errors"][0]["field"] == "reference"
+    given["reference"] = "T-77"
+    assert clerk.posts("/api/v1/sessions", given, content_type="application/json").status_code == 201
+
+
+def test_own_only_holds_for_every_kind_of_search(region):
+    clerk = region.nw_clerk()
+    for words, kind in (("カブシキ", "kana"), ("0210", "number"), ("岩手県", "address")):
+        rows = clerk.gets(POINTS, data={"q": words, "kind": kind, "own": "true"}).json()["results"]
+        assert all(row["own"] for row in rows), kind
+    assert clerk.gets(POINTS, data={"q": "カブシキ", "kind": "kana", "own": "true"}).json()["count"] == 1
 
 
 def test_wrong_pin_and_unknown_card_get_the_same_problem(region):
@@ -128,7 +145,7 @@ def test_wrong_pin_and_unknown_card_get_the_same_problem(region):
     answers = [
         clerk.posts(
             "/api/v1/sessions",
-            {"card": card, "pin": "000111", "purpose": "outage"},
+            {"card": card, "pin": "000111", "purpose": "night_duty", "reference": "夜間照合"},
             content_type="application/json",
         )
         for card in (clerk.card.number, "9999999999")

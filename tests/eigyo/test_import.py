@@ -112,6 +112,14 @@ def test_with_skip_bad_the_good_rows_come_into_force(rows):
     assert report.errors[0].column == "電話番号"
 
 
+def test_a_skipped_row_leaves_its_point_to_nw_but_not_to_retail(rows):
+    load_points(POINTS)
+    made = [exchange.format_row(row) for row in POINTS]
+    made[0] = cells(電話番号="12")
+    import_bytes(csv_bytes(made), skip_bad=True, accept_shrink=True)
+    assert {row[0]: row[1:] for row in rows()}[OWN_LOW] == (False, "髙橋　花子", False)
+
+
 def test_a_number_that_stands_twice_is_told_for_both_lines(rows):
     with pytest.raises(operations.ImportRefused) as refused:
         import_bytes(csv_bytes([cells(), cells(POINTS[2]), cells(契約名義="別人")]))

@@ -103,7 +103,7 @@ def finds_every_refusal_in_the_log(officer) -> None:
         ("NW-0118", "1000000001", "需要者情報"),
         ("RT-0412", "2000000001", "自社分のみ"),
         ("NW-0305", "3000000001", "需要者情報"),
-        ("NW-0001", "1000000003", "台帳（顧客情報なし）"),
+        ("NW-0001", "1000000003", "台帳のみ"),
     ],
 )
 def test_the_printed_right_pairs_open_their_view(device, leaflet, terminal, card, scope):
