@@ -173,10 +173,10 @@ def _apply(cursor: Any, *, complete: bool) -> tuple[int, int, int]:
     A point the file does not name is not own (unknown = not own). Its contract ends too, unless rows
     were skipped: then absence proves nothing, and the contract is kept for NW.
     """
-    cursor.execute("ANALYZE staged")
     cursor.execute("SELECT NOT EXISTS (SELECT FROM supply_point)")
     if cursor.fetchone()[0]:
         return _first_load(cursor), 0, 0
+    cursor.execute("ANALYZE staged")
     added = _count(cursor, _insert_points())
     changed = _count(cursor, _update_points())
     ended = _count(cursor, _END_CONTRACTS)
