@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop run check test
+.PHONY: help setup develop lock run check test
 
 help: ## この一覧を表示する
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -14,6 +14,11 @@ setup: ## 実行に必要なものを .venv に入れる（ハッシュ検証つ
 
 develop: ## 開発とテストに必要なものを .venv に入れる
 	@sh deploy/install.sh requirements-dev.txt
+
+lock: ## pyproject.toml から版とハッシュを決め直す（uv が必要。索引の住所を含む uv.lock は残さない）
+	uv lock --quiet
+	uv export --quiet --format requirements-txt --no-header --no-dev --no-emit-project -o requirements.txt
+	uv export --quiet --format requirements-txt --no-header --all-groups --no-emit-project -o requirements-dev.txt
 
 run: setup ## すべてを起動する（Ctrl-C で停止、ポートは EIGYO_PORT）
 	@exec $(PYTHON) -m deploy.run
