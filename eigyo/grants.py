@@ -25,7 +25,7 @@ CONTRACT_COLUMNS: dict[str, tuple[str, ...]] = {
     "breaker_capacity": ("breaker_capacity", "breaker_capacity_unit"),
 }
 POINT_STRUCTURE = ("number", "own")
-CONTRACT_STRUCTURE = ("number", "own")
+CONTRACT_STRUCTURE = ("number",)
 CONTRACT_RELATION = {Rule.ALL: "contract", Rule.OWN: "contract_own"}
 
 

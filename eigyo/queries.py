@@ -115,7 +115,7 @@ def _condition(side: Side, search: Search) -> tuple[str, str, list[Any]]:
         prefix = "%" if search.match is Match.INFIX else ""
         where, value = f"{key} LIKE %s", f"{prefix}{_escaped(search.key)}%"
     if search.own_only:
-        where += " AND own"
+        where += f" AND EXISTS (SELECT FROM supply_point s WHERE s.number = {source}.number AND s.own)"
     return source, where, [value]
 
 
