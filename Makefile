@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lock run check test
+.PHONY: help setup develop lock run check test prove
 
 help: ## この一覧を表示する
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -34,3 +34,6 @@ check: develop ## 書式、型、依存の向き、テンプレート、マイ�
 
 test: check ## check のあと、使い捨てのデータベースですべてのテストを実行する（ARGS=… は pytest へ）
 	$(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest $(ARGS)
+
+prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
+	EIGYO_PROVE=1 $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest tests/guarantees $(ARGS)

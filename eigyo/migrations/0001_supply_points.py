@@ -10,13 +10,12 @@ from eigyo import grants
 
 TABLES = """
 CREATE TABLE eigyo.supply_point (
-  number text COLLATE "C" PRIMARY KEY CHECK (number ~ '^02[0-9]{20}$'),
+  number text COLLATE "C" NOT NULL CHECK (number ~ '^02[0-9]{20}$'),
   postal_code text NOT NULL,
   municipality_code text,
   address text NOT NULL,
   address_key text COLLATE "C" NOT NULL,
-  own boolean NOT NULL,
-  UNIQUE (number, own)
+  own boolean NOT NULL
 );
 
 CREATE TABLE eigyo.contract (
@@ -37,8 +36,7 @@ CREATE TABLE eigyo.contract (
   breaker_capacity_unit text NOT NULL CHECK (breaker_capacity_unit IN ('', 'A')),
   CHECK ((contract_capacity IS NULL) = (contract_capacity_unit = '')),
   CHECK ((load_capacity IS NULL) = (load_capacity_unit = '')),
-  CHECK ((breaker_capacity IS NULL) = (breaker_capacity_unit = '')),
-  PRIMARY KEY (number, own)
+  CHECK ((breaker_capacity IS NULL) = (breaker_capacity_unit = ''))
 ) PARTITION BY LIST (own);
 CREATE TABLE eigyo.contract_own PARTITION OF eigyo.contract FOR VALUES IN (true);
 CREATE TABLE eigyo.contract_other PARTITION OF eigyo.contract FOR VALUES IN (false);
@@ -54,13 +52,17 @@ BEGIN
   END IF;
   DROP INDEX IF EXISTS eigyo.supply_point_address, eigyo.supply_point_address_infix, eigyo.contract_name,
     eigyo.contract_kana, eigyo.contract_name_infix, eigyo.contract_kana_infix, eigyo.contract_phone;
-  ALTER TABLE eigyo.contract DROP CONSTRAINT IF EXISTS contract_of_a_point;
+  ALTER TABLE eigyo.contract DROP CONSTRAINT contract_of_a_point, DROP CONSTRAINT contract_pkey;
+  ALTER TABLE eigyo.supply_point DROP CONSTRAINT supply_point_number_own_key, DROP CONSTRAINT supply_point_pkey;
 END $$;
 
 CREATE FUNCTION eigyo.finish_first_load() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'contract_of_a_point') THEN
+    ALTER TABLE eigyo.supply_point ADD CONSTRAINT supply_point_pkey PRIMARY KEY (number),
+      ADD CONSTRAINT supply_point_number_own_key UNIQUE (number, own);
+    ALTER TABLE eigyo.contract ADD CONSTRAINT contract_pkey PRIMARY KEY (number, own);
     ALTER TABLE eigyo.contract ADD CONSTRAINT contract_of_a_point FOREIGN KEY (number, own)
       REFERENCES eigyo.supply_point (number, own) DEFERRABLE INITIALLY DEFERRED;
   END IF;
@@ -69,7 +71,7 @@ END $$;
 -- Called after every import; they do nothing while the indexes are there. Two, to be built side by side.
 CREATE FUNCTION eigyo.index_points() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
-SET maintenance_work_mem = '256MB' AS $$
+SET maintenance_work_mem = '1GB' SET max_parallel_maintenance_workers = 0 AS $$
 BEGIN
   IF to_regclass('eigyo.supply_point_address_infix') IS NULL THEN
     CREATE INDEX supply_point_address ON eigyo.supply_point (address_key, number);
@@ -80,7 +82,7 @@ END $$;
 
 CREATE FUNCTION eigyo.index_contracts() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
-SET maintenance_work_mem = '256MB' AS $$
+SET maintenance_work_mem = '1GB' SET max_parallel_maintenance_workers = 0 AS $$
 BEGIN
   IF to_regclass('eigyo.contract_phone') IS NULL THEN
     CREATE INDEX contract_name ON eigyo.contract (name_key, number);
