@@ -6,15 +6,18 @@ anyone, so tests look only at what came after they began.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
 from django.core.management import call_command
 from hypothesis import settings
 
+from deploy.roles import LOGIN_ROLES
 from tests.people import Region, build_region
 from tests.readlog import ReadLog
+from tests.town import Town, found_town
 
 settings.register_profile("eigyo", deadline=None, print_blob=True)
 settings.load_profile("eigyo")
@@ -48,6 +51,13 @@ def log_owner(database) -> Iterator[psycopg.Connection]:
 
 
 @pytest.fixture(scope="session")
+def as_login(database) -> Callable[[str], AbstractContextManager[psycopg.Connection]]:
+    """Connect as one of the login roles."""
+    urls = {role: os.environ[f"EIGYO_DB_{name}"] for name, role in LOGIN_ROLES.items()}
+    return lambda role: psycopg.connect(urls[role])
+
+
+@pytest.fixture(scope="session")
 def emptied_tables(owner: psycopg.Connection) -> list[str]:
     """Return the tables of the registry and the region (contracts by their partitioned parent)."""
     rows = owner.execute(
@@ -71,6 +81,12 @@ def clean(owner: psycopg.Connection, emptied_tables: list[str]) -> None:
 def region(clean: None) -> Region:
     """Return the small region: companies, places, terminals, people, six supply points."""
     return build_region()
+
+
+@pytest.fixture(scope="module")
+def town(owner: psycopg.Connection, emptied_tables: list[str]) -> Town:
+    """Return the region with everybody signed in, one for a whole module."""
+    return found_town(owner, emptied_tables)
 
 
 @pytest.fixture

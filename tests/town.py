@@ -1,13 +1,9 @@
 """A region that stands for a whole module, with everybody at a terminal of their own."""
 
-import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-import pytest
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -15,22 +11,13 @@ from django.utils import timezone
 
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
-from deploy.roles import LOGIN_ROLES
 from terminals.choices import TerminalClass
 from terminals.models import TerminalCertificate
-from tests.conftest import KEPT
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
 from tests.people import OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
 
 PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
-
-
-@pytest.fixture
-def as_login(database) -> Callable[[str], AbstractContextManager[psycopg.Connection]]:
-    """Connect as one of the login roles."""
-    urls = {role: os.environ[f"EIGYO_DB_{name}"] for name, role in LOGIN_ROLES.items()}
-    return lambda role: psycopg.connect(urls[role])
 
 
 @dataclass(repr=False)
@@ -70,15 +57,9 @@ class Town:
         return {name: known[name] for name in wanted}
 
 
-@pytest.fixture(scope="module")
-def town(owner: psycopg.Connection) -> Town:
-    """Build the region once for a module."""
-    tables = owner.execute(
-        "SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables"
-        " WHERE schemaname IN ('app', 'eigyo') AND tablename <> ALL(%s)",
-        [list(KEPT)],
-    ).fetchone()
-    owner.execute(f"TRUNCATE {tables[0]} RESTART IDENTITY")
+def found_town(owner: psycopg.Connection, tables: list[str]) -> Town:
+    """Build the region afresh, everybody at a terminal of their own."""
+    owner.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
     region = build_region()
     people = {"terminal": region.person("officer").sits_at(_office(region, "NW-0009"))}
     for step, persona in enumerate(STAFF):
