@@ -107,9 +107,14 @@ class PeriodForm(forms.ModelForm[Any]):
         return given
 
 
-def keep_number(form: forms.ModelForm[Any]) -> None:
-    """Fix a number once it is saved: the read log names people, cards and terminals by it for ever."""
-    form.fields["number"].disabled = form.instance.pk is not None
+class NumberedForm(forms.ModelForm[Any]):
+    """A row with a number, which is shown and no longer typed once it is saved."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.fields["number"].widget.attrs["readonly"] = True
+            self.fields["number"].help_text = "登録した後は変えられません。"
 
 
 class OrganisationForm(forms.ModelForm[Organisation]):
@@ -120,16 +125,12 @@ class OrganisationForm(forms.ModelForm[Organisation]):
         fields = ("code", "name", "kind")
 
 
-class StaffForm(forms.ModelForm[Staff]):
+class StaffForm(NumberedForm):
     """職員."""
 
     class Meta:
         model = Staff
         fields = ("number", "name", "kana")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        keep_number(self)
 
 
 class PostingForm(PeriodForm):
@@ -140,7 +141,7 @@ class PostingForm(PeriodForm):
         fields = ("staff", "organisation", "department", "duty", "engaged_for")
 
 
-class CardForm(PeriodForm):
+class CardForm(NumberedForm, PeriodForm):
     """職員証; the PIN is set on a page of its own."""
 
     period_field = "valid"
@@ -148,10 +149,6 @@ class CardForm(PeriodForm):
     class Meta:
         model = Card
         fields = ("number", "kind", "company", "staff")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        keep_number(self)
 
 
 class PinForm(forms.Form):

@@ -9,6 +9,7 @@ from auditlog.registry import auditlog
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -18,6 +19,24 @@ from audit.choices import Purpose
 
 STAFF_NUMBER = RegexValidator(r"^[A-Z]-\d{5}$", "職員番号は「N-12345」の形で入力してください。")
 CARD_NUMBER = RegexValidator(r"^\d{10}$", "職員証番号は10桁の数字で入力してください。")
+
+
+class Numbered(models.Model):
+    """A row the read log names by its number for ever: once saved, the number stays."""
+
+    number: "models.CharField[str, str]"
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        """Refuse another number; the database refuses it too."""
+        super().clean()
+        saved = type(self)._default_manager.filter(pk=self.pk)
+        if self.pk is not None and saved.exclude(Q(number=self.number)).exists():
+            raise ValidationError(
+                {"number": "番号は登録した後に変えられません。閲覧記録がこの番号で残っているためです。"}
+            )
 
 
 class Organisation(models.Model):
@@ -43,7 +62,7 @@ class StaffManager(BaseUserManager["Staff"]):
     """Finds staff by number, as Django's user machinery expects."""
 
 
-class Staff(AbstractBaseUser):
+class Staff(Numbered, AbstractBaseUser):
     """A person. Rights come from the posting of the moment, never from this row."""
 
     password = None  # type: ignore[assignment]  # people sign in by card and PIN
@@ -105,7 +124,7 @@ class Posting(models.Model):
         return f"{self.staff} {self.organisation} {self.department}"
 
 
-class Card(models.Model):
+class Card(Numbered):
     """職員証. The number identifies; the PIN (Argon2id) proves."""
 
     number = models.CharField("職員証番号", max_length=10, unique=True, validators=[CARD_NUMBER])

@@ -1,11 +1,10 @@
 """Shape of input of the terminal registry."""
 
 import re
-from typing import Any
 
 from django import forms
 
-from accesscontrol.forms import PeriodForm, keep_number
+from accesscontrol.forms import NumberedForm, PeriodForm
 from terminals.models import (
     Building,
     Deployment,
@@ -17,16 +16,12 @@ from terminals.models import (
 )
 
 
-class TerminalForm(forms.ModelForm[Terminal]):
+class TerminalForm(NumberedForm):
     """端末."""
 
     class Meta:
         model = Terminal
         fields = ("number", "asset_number", "serial_number", "status")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        keep_number(self)
 
 
 class DeploymentForm(PeriodForm):

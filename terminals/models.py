@@ -13,7 +13,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from accesscontrol.models import Organisation
+from accesscontrol.models import Numbered, Organisation
 from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
 
 TERMINAL_NUMBER = RegexValidator(r"^[A-Z]{2}-\d{4}$", "端末番号は「NW-0118」の形で入力してください。")
@@ -83,7 +83,7 @@ class ZoneOwnership(models.Model):
         return f"{self.place} {self.get_kind_display()}"
 
 
-class Terminal(models.Model):
+class Terminal(Numbered):
     """A device. What it may do follows from its registrations, deployment and place, not from this row."""
 
     number = models.CharField("端末番号", max_length=16, unique=True, validators=[TERMINAL_NUMBER])

@@ -1,14 +1,20 @@
 """The card desk keeps companies, people, postings and cards through the pages."""
 
+import psycopg
 import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, ProgrammingError
 from django.utils import timezone
 
+from accesscontrol import operations
 from accesscontrol.models import Card, Organisation, Posting, Staff
+from terminals.models import Terminal
 from tests.people import OTHER_LOW, PIN, Person
 from tests.terminals.pages import form_of, refused, saved, text
 
 SINCE, UNTIL = "2024-04-01T09:00", "2025-04-01T09:00"
 GOOD_PIN = "246813"
+STAYS = "番号は登録した後に変えられません。閲覧記録がこの番号で残っているためです。"
 
 
 @pytest.fixture
@@ -174,9 +180,54 @@ class TestCardNumber:
         card = region.cards["nw_clerk"]
         address = f"/cards/{card.pk}/edit/"
         changed = form_of(text(desk.gets(address))) | {"number": "1000000077"}
-        desk.posts(address, changed)
+        refused(desk.posts(address, changed), STAYS)
         assert Card.objects.get(pk=card.pk).number == "1000000001"
         refused(desk.posts("/cards/new/", given), "既に存在します")
+
+
+class TestNumbers:
+    """The read log names people, cards and terminals by their numbers for ever."""
+
+    ROWS = (
+        (Card, "1000000001", "1000000077"),
+        (Staff, "N-10001", "N-10077"),
+        (Terminal, "NW-0118", "NW-0777"),
+    )
+
+    @pytest.fixture(params=ROWS, ids=["card", "staff", "terminal"])
+    def numbered(self, request, region):
+        model, number, other = request.param
+        return model.objects.get(number=number), other
+
+    def test_stay_whoever_saves_the_row(self, region, numbered):
+        row, other = numbered
+        kept, row.number = row.number, other
+        with pytest.raises(ValidationError, match=STAYS):
+            operations.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
+        assert type(row).objects.get(pk=row.pk).number == kept
+
+    def test_stay_whatever_statement_tries_to_change_them(self, numbered):
+        row, other = numbered
+        with pytest.raises(IntegrityError, match="number"):
+            type(row).objects.filter(pk=row.pk).update(number=other)
+        assert type(row).objects.filter(pk=row.pk, number=row.number).exists()
+
+    def test_stay_also_against_the_owner_of_the_tables(self, owner, numbered):
+        row, other = numbered
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            owner.execute(
+                f"UPDATE app.{row._meta.db_table} SET number = %s WHERE id = %s",
+                [other, row.pk],
+            )
+
+    def test_are_not_freed_by_deleting_the_row(self, numbered):
+        row, _ = numbered
+        with pytest.raises(ProgrammingError, match="permission denied"):
+            type(row).objects.filter(pk=row.pk)._raw_delete("default")
+
+    def test_may_be_saved_again_as_they_are(self, region, numbered):
+        row, _ = numbered
+        operations.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
 
 
 class TestPin:
