@@ -1,6 +1,14 @@
-"""Upkeep of the read log (appending is in `log`)."""
+"""Upkeep of the read log (appending is in `log`): partitions, sealing, publishing, and how they are."""
 
+from datetime import datetime
+
+import structlog
 from django.db import connections
+
+from audit import health, publication, sealer
+from audit.health import Part
+
+log = structlog.get_logger(__name__)
 
 
 def make_partitions(*, months_ahead: int) -> int:
@@ -11,3 +19,43 @@ def make_partitions(*, months_ahead: int) -> int:
     with connections["default"].cursor() as cursor:
         cursor.execute("SELECT audit.make_partitions(%s)", [months_ahead])
         return int(cursor.fetchone()[0])
+
+
+def seal_everything(*, at: datetime) -> int:
+    """Seal until nothing is left; return how many leaves were added.
+
+    Raises SealingRefused after noting why, so that the job fails loudly.
+    """
+    added = 0
+    try:
+        published = publication.published()
+        complete = False
+        while not complete:
+            done = sealer.seal(published=published, at=at)
+            added, complete = added + done.added, done.complete
+    except sealer.SealingRefused as refusal:
+        _fails(Part.SEALING, str(refusal), at)
+        raise
+    health.note(Part.SEALING, "すべての記録を封印しました。", fine=True, at=at)
+    return added
+
+
+def publish(*, at: datetime) -> None:
+    """Publish a checkpoint. A missing witness is an alarm, not an error; look-ups go on.
+
+    Raises SealingRefused after noting why.
+    """
+    try:
+        publication.publish(at=at)
+    except publication.WitnessAbsent as absence:
+        _fails(Part.WITNESS, str(absence), at)
+    except sealer.SealingRefused as refusal:
+        _fails(Part.SEALING, str(refusal), at)
+        raise
+    else:
+        health.note(Part.WITNESS, "立会人の署名がそろっています。", fine=True, at=at)
+
+
+def _fails(part: Part, message: str, at: datetime) -> None:
+    log.error("read_log_upkeep", part=part.value, message=message)
+    health.note(part, message, fine=False, at=at)

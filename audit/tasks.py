@@ -1,6 +1,7 @@
 """Scheduled work on the read log, one call each."""
 
 from celery import shared_task
+from django.utils import timezone
 
 from audit import operations
 
@@ -9,3 +10,15 @@ from audit import operations
 def make_partitions() -> None:
     """Keep three months of partitions ahead; a failure is an error of the job, never silent."""
     operations.make_partitions(months_ahead=3)
+
+
+@shared_task
+def seal() -> None:
+    """Bring every committed entry into the tree."""
+    operations.seal_everything(at=timezone.now())
+
+
+@shared_task
+def publish() -> None:
+    """Sign the tree as it is, have it witnessed, publish it."""
+    operations.publish(at=timezone.now())

@@ -101,6 +101,7 @@ _ALIASES = {
     "feed": env.database("EIGYO_DB_FEED", "-c work_mem=256MB -c temp_buffers=128MB"),
     "audit": env.database("EIGYO_DB_AUDIT", _LOG_WRITE),
     "log": env.database("EIGYO_DB_LOG", "-c statement_timeout=10000 -c default_transaction_read_only=on"),
+    "seal": env.database("EIGYO_DB_SEAL", "-c synchronous_commit=on"),
     "owner": env.database("EIGYO_DB_OWNER"),
 }
 DATABASES = {alias: value for alias, value in _ALIASES.items() if value}
@@ -131,7 +132,31 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(minutes=1),
     },
     "make-log-partitions": {"task": "audit.tasks.make_partitions", "schedule": timedelta(hours=6)},
+    "seal-log": {
+        "task": "audit.tasks.seal",
+        "schedule": timedelta(seconds=1),
+        "options": {"expires": 5},
+    },
+    "publish-log": {
+        "task": "audit.tasks.publish",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
 }
+# Only the sealer's worker holds the log's signing key and its login.
+CELERY_TASK_ROUTES = {
+    "audit.tasks.seal": {"queue": "seal"},
+    "audit.tasks.publish": {"queue": "seal"},
+}
+
+# The read log as a tree: its name, its keys (the sealer's process only), where its tiles stand, whom to trust.
+READ_LOG_ORIGIN = env.text("EIGYO_LOG_ORIGIN", "eigyo.invalid/read-log")
+READ_LOG_KEYS = env.words("EIGYO_LOG_KEYS")
+READ_LOG_FOLDER = env.text("EIGYO_LOG_FOLDER")
+READ_LOG_POLICY = env.text("EIGYO_LOG_POLICY")
+WITNESS_NAME = env.text("EIGYO_WITNESS_NAME", "eigyo.invalid/witness")
+WITNESS_KEY = env.text("EIGYO_WITNESS_KEY")
+WITNESS_STORE = env.text("EIGYO_WITNESS_STORE")
 
 # Access control: a new rule is one function and one line here.
 ACCESS_CLAIMS = [

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-LOGINS = ("DEFAULT", "NW", "RETAIL", "FEED", "AUDIT", "LOG", "OWNER")
+LOGINS = ("DEFAULT", "NW", "RETAIL", "FEED", "AUDIT", "LOG", "SEAL", "OWNER")
 
 # A process that lacks a password cannot be talked into using it.
 HOLDINGS: Mapping[str, tuple[str, ...]] = {
     "web": ("DEFAULT", "NW", "RETAIL", "AUDIT", "LOG"),
     "worker": ("DEFAULT", "FEED", "AUDIT", "LOG"),
     "beat": (),
+    "sealer": ("SEAL",),
+    "witness": (),
     "migrate": ("DEFAULT", "OWNER"),
     "load": ("DEFAULT", "FEED", "AUDIT", "LOG"),
     "everything": LOGINS,

@@ -27,6 +27,7 @@ LOGINS = {
     "feed": "eigyo_feed",
     "audit": "eigyo_audit",
     "log": "eigyo_log",
+    "seal": "eigyo_seal",
     "owner": "eigyo_owner",
 }
 

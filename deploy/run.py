@@ -35,6 +35,8 @@ from deploy.processes import (
     unprivileged_account,
     wait_until,
 )
+from deploy.readlog import ReadLog
+from deploy.servers import free_port
 from deploy.state import CHECKOUT
 
 DATABASE = "eigyo"
@@ -50,6 +52,7 @@ class Installation:
     urls: Mapping[str, str]
     account: Account
     port: int
+    read_log: ReadLog
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -73,7 +76,9 @@ class Installation:
         }
         if os.geteuid() == 0 and self.account.uid is None:
             variables["C_FORCE_ROOT"] = "true"
-        return variables | self.services.shared_settings() | database_variables(self.urls, holder=holder)
+        variables |= self.services.shared_settings()
+        variables |= self.read_log.settings(holder)
+        return variables | database_variables(self.urls, holder=holder)
 
     def manage(self, holder: str, *arguments: str | Path | int) -> None:
         """Run a manage.py command to its end, or stop the start."""
@@ -138,6 +143,24 @@ def launch(installation: Installation) -> None:
         "--without-gossip",
         orphan_signal=signal.SIGKILL,
     )
+    installation.read_log.write_policy()
+    witness = installation.launch(
+        "witness", "manage", "witness", "--bind", f"127.0.0.1:{installation.read_log.witness_port}"
+    )
+    installation.launch(
+        "sealer",
+        *celery,
+        "worker",
+        "--queues",
+        "seal",
+        "--hostname",
+        "sealer@%h",
+        "--pool",
+        "solo",
+        "--without-mingle",
+        "--without-gossip",
+        orphan_signal=signal.SIGKILL,
+    )
     schedule = installation.folder("beat") / "schedule"
     installation.launch("beat", *celery, "beat", "--schedule", schedule, "--pidfile", "")
     web = installation.launch(
@@ -150,6 +173,7 @@ def launch(installation: Installation) -> None:
         f"127.0.0.1:{installation.port}",
     )
     wait_until(lambda: _is_healthy(installation.address), child=web)
+    wait_until(lambda: _is_healthy(f"http://127.0.0.1:{installation.read_log.witness_port}"), child=witness)
 
 
 def watch(installation: Installation) -> NoReturn:
@@ -244,11 +268,13 @@ def main() -> int:
     try:
         port = _free_port_asked_for()
         with running_services() as services:
+            account = _application_account()
             installation = Installation(
                 services=services,
                 urls=services.login_urls(DATABASE),
-                account=_application_account(),
+                account=account,
                 port=port,
+                read_log=ReadLog(state=services.state, account=account, witness_port=free_port()),
             )
             try:
                 prepare(installation)

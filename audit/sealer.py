@@ -1,0 +1,122 @@
+"""The sealer: every committed entry becomes one leaf of the tree, once, in the order of its transaction.
+
+Entries are found as PgQ finds events: those visible in a new snapshot and not in the last one. A
+sequence value or a time would lose whoever commits late. The new snapshot is kept in the state and
+paged through, each page one transaction, so that a kill at any point loses and repeats nothing.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connections, transaction
+
+from audit import tree
+from audit.checkpoint import Checkpoint
+
+ALIAS = "seal"
+PAGE = 20_000
+
+_STATE = """
+SELECT size, frontier, cluster, (SELECT system_identifier FROM pg_control_system()),
+  pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(sealed)
+FROM tree_state FOR UPDATE
+"""
+_TARGET = "UPDATE tree_state SET target = pg_current_snapshot() WHERE target IS NULL"
+# Those still running at the last snapshot, then those that began after it.
+_PAGE = """
+WITH state AS MATERIALIZED (SELECT * FROM tree_state)
+SELECT id, xact, logged_at, hash FROM (
+  (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8')) AS hash
+   FROM entry e, state s
+   WHERE e.xact = ANY (ARRAY(SELECT pg_snapshot_xip(sealed) FROM tree_state))
+     AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
+   ORDER BY e.xact, e.id LIMIT %(page)s)
+  UNION ALL
+  (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8'))
+   FROM entry e, state s
+   WHERE e.xact >= (SELECT pg_snapshot_xmax(sealed) FROM tree_state)
+     AND e.xact < (SELECT pg_snapshot_xmax(target) FROM tree_state)
+     AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
+   ORDER BY e.xact, e.id LIMIT %(page)s)
+) found ORDER BY xact, id LIMIT %(page)s
+"""
+_NEXT_PAGE = (
+    "UPDATE tree_state SET size = %s, frontier = %s, position_xact = %s, position_id = %s, sealed_at = %s"
+)
+_DONE = (
+    "UPDATE tree_state SET size = %s, frontier = %s, position_xact = '0', position_id = 0, sealed_at = %s,"
+    " sealed = target, target = NULL"
+)
+
+
+class SealingRefused(Exception):
+    """The database is not the one whose tree was sealed; the message says what to do (Japanese)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What one call did: the size of the tree, how many leaves were added, whether none are left."""
+
+    size: int
+    added: int
+    complete: bool
+
+
+def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sealed:
+    """Append up to `page` entries to the tree, in one transaction.
+
+    `published` is the last checkpoint that left this system. Raises SealingRefused when the tree
+    in the database cannot be its continuation. A second sealer waits for the first.
+    """
+    with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
+        cursor.execute(_STATE)
+        size, frontier, cluster, here, went_back = cursor.fetchone()
+        if cluster != here or went_back:
+            raise SealingRefused(
+                "別のデータベースクラスターから復元された記録です。封印を止めました。"
+                "元のクラスターに戻すか、manage.py adopt_read_log で引き継いでください。"
+            )
+        refuse_unless_continued(published, size)
+        cursor.execute(_TARGET)
+        cursor.execute(_PAGE, {"page": page})
+        found = cursor.fetchall()
+        frontier = tree.extend([bytes(each) for each in frontier], size, (row[3] for row in found))
+        with cursor.copy("COPY leaf (index, entry, logged_at, hash) FROM STDIN") as copy:
+            for index, (number, _, logged_at, digest) in enumerate(found, start=size):
+                copy.write_row((index, number, logged_at, digest))
+        size += len(found)
+        if complete := len(found) < page:
+            cursor.execute(_DONE, [size, frontier, at])
+        else:
+            cursor.execute(_NEXT_PAGE, [size, frontier, found[-1][1], found[-1][0], at])
+    return Sealed(size, len(found), complete)
+
+
+def refuse_unless_continued(published: Checkpoint | None, size: int) -> None:
+    """Stop when a published checkpoint is not one of this database's own."""
+    if published is None:
+        return
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("SELECT root FROM checkpoint WHERE size = %s", [published.size])
+        known = cursor.fetchone()
+    if size < published.size or known is None or bytes(known[0]) != published.root:
+        raise SealingRefused(
+            f"公表済みのチェックポイント（{published.size:,}件）より古いか、つながらない記録です。"
+            "遅れた待機系への切り替えか、古いバックアップの復元が考えられます。封印を止めました。"
+            "公表済みの時点より新しいデータに戻してください。署名はしていません。"
+        )
+
+
+def tree_size() -> tuple[int, bytes]:
+    """Return size and root of the sealed tree."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("SELECT size, frontier FROM tree_state")
+        size, frontier = cursor.fetchone()
+    return size, tree.frontier_root([bytes(each) for each in frontier])
+
+
+def leaf_hashes(begin: int, end: int) -> list[bytes]:
+    """Return the hashes of the leaves begin … end − 1."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("SELECT hash FROM leaf WHERE index >= %s AND index < %s ORDER BY index", [begin, end])
+        return [bytes(digest) for (digest,) in cursor.fetchall()]
