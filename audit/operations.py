@@ -22,17 +22,19 @@ def make_partitions(*, months_ahead: int) -> int:
 
 
 def seal_everything(*, at: datetime) -> int:
-    """Seal until nothing is left; return how many leaves were added.
+    """Seal all that is committed now; return how many leaves were added.
+
+    A round that somebody else left unfinished is finished first.
 
     Raises SealingRefused after noting why, so that the job fails loudly.
     """
     added = 0
     try:
         published = publication.published()
-        complete = False
-        while not complete:
-            done = sealer.seal(published=published, at=at)
-            added, complete = added + done.added, done.complete
+        begun = ended = False
+        while not (begun and ended):
+            page = sealer.seal(published=published, at=at)
+            added, begun, ended = added + page.added, begun or page.begins, page.ends
     except sealer.SealingRefused as refusal:
         _fails(Part.SEALING, str(refusal), at)
         raise

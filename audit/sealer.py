@@ -55,15 +55,18 @@ class SealingRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What one call did: the size of the tree, how many leaves were added, whether none are left."""
+    """What one page did: the size of the tree, leaves added, and whether it began and ended a round."""
 
     size: int
     added: int
-    complete: bool
+    begins: bool
+    ends: bool
 
 
 def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sealed:
-    """Append up to `page` entries to the tree, in one transaction.
+    """Append up to `page` entries to the tree, in one transaction: the next page of a round.
+
+    A round is what was committed when it began. It may have begun in a process that was killed.
 
     `published` is the last checkpoint that left this system. Raises SealingRefused when the tree
     in the database cannot be its continuation. A second sealer waits for the first.
@@ -78,6 +81,7 @@ def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sea
             )
         refuse_unless_continued(published, size)
         cursor.execute(_TARGET)
+        begins = cursor.rowcount == 1
         cursor.execute(_PAGE, {"page": page})
         found = cursor.fetchall()
         frontier = tree.extend([bytes(each) for each in frontier], size, (row[3] for row in found))
@@ -85,11 +89,11 @@ def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sea
             for index, (number, _, logged_at, digest) in enumerate(found, start=size):
                 copy.write_row((index, number, logged_at, digest))
         size += len(found)
-        if complete := len(found) < page:
+        if ends := len(found) < page:
             cursor.execute(_DONE, [size, frontier, at])
         else:
             cursor.execute(_NEXT_PAGE, [size, frontier, found[-1][1], found[-1][0], at])
-    return Sealed(size, len(found), complete)
+    return Sealed(size, len(found), begins, ends)
 
 
 def refuse_unless_continued(published: Checkpoint | None, size: int) -> None:

@@ -1,0 +1,150 @@
+"""A read log with keys, a folder of its own and a witness next door."""
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import psycopg
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from audit import operations, publication
+from audit.choices import Action, Outcome
+from audit.entry import Actor, Entry
+from audit.note import LOG, WITNESS, Signer
+from audit.witness import Witness, application
+
+ORIGIN = "test.invalid/read-log"
+
+
+def entry(**changes) -> Entry:
+    """An entry of 佐藤 opening a point."""
+    given = {
+        "actor": Actor(person="RT-0001", person_name="佐藤", side="retail", purpose="contract_inquiry"),
+        "action": Action.OPEN,
+        "outcome": Outcome.ALLOWED,
+        "at": timezone.now(),
+        "request": "test",
+        "point": "0210000000000000000001",
+        "fields": ("number", "address"),
+    }
+    return Entry(**given | changes)
+
+
+@dataclass
+class Neighbour:
+    """The witness, which can be sent away and come back."""
+
+    witness: Witness
+    server: object = None
+    port: int = 0
+
+    def answers(self) -> None:
+        app = application(self.witness, lambda: int(timezone.now().timestamp()))
+        self.server = make_server("127.0.0.1", self.port, app, handler_class=_Silent)
+        self.port = self.server.server_port
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+
+    def is_away(self) -> None:
+        if self.server:
+            self.server.shutdown()
+            self.server.server_close()
+            self.server = None
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, *args) -> None:
+        pass
+
+
+@dataclass
+class SealedLog:
+    """This installation's log as its sealer sees it."""
+
+    folder: Path
+    policy: Path
+    log_seed: str
+    neighbour: Neighbour
+
+    def seals(self) -> int:
+        return operations.seal_everything(at=timezone.now())
+
+    def publishes(self):
+        return publication.publish(at=timezone.now())
+
+    def trusts(self, *seeds: str) -> None:
+        """Write the trust policy for these keys of the log."""
+        logs = [f"log {Signer.from_seed(ORIGIN, LOG, seed).key}\n" for seed in seeds]
+        witness = f"witness w {self.neighbour.witness.signer.key} http://127.0.0.1:{self.neighbour.port}\n"
+        self.policy.write_text("".join(logs) + witness + "quorum w\n")
+
+    @property
+    def published(self):
+        return publication.published()
+
+
+@pytest.fixture
+def sealed_log(empty_log, tmp_path, settings) -> Iterator[SealedLog]:
+    """The sealer with keys of its own and a witness that answers."""
+    seed = secrets.token_hex(32)
+    signer = Signer.from_seed("test.invalid/witness", WITNESS, secrets.token_hex(32))
+    neighbour = Neighbour(
+        Witness(signer, [Signer.from_seed(ORIGIN, LOG, seed).key], tmp_path / "witness.sqlite")
+    )
+    neighbour.answers()
+    settings.READ_LOG_ORIGIN = ORIGIN
+    settings.READ_LOG_KEYS = [seed]
+    settings.READ_LOG_FOLDER = str(tmp_path / "log")
+    settings.READ_LOG_POLICY = str(tmp_path / "policy.txt")
+    log = SealedLog(tmp_path / "log", tmp_path / "policy.txt", seed, neighbour)
+    log.trusts(seed)
+    try:
+        yield log
+    finally:
+        neighbour.is_away()
+
+
+@pytest.fixture
+def superuser(database) -> Iterator[psycopg.Connection]:
+    """A connection of the server's administrator, who can do anything to the rows."""
+    url = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + "/eigyo_test"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET search_path TO audit, public")
+        yield connection
+
+
+@contextmanager
+def unguarded(superuser: psycopg.Connection, *tables: str) -> Iterator[None]:
+    """Act with the triggers of these tables switched off, as the server's administrator could."""
+    triggers = superuser.execute(
+        "SELECT t.tgrelid::regclass::text, t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+        " WHERE NOT t.tgisinternal AND c.relnamespace = 'audit'::regnamespace"
+        " AND (c.relname = ANY(%s) OR pg_partition_root(c.oid) = ANY(%s::regclass[]))",
+        [list(tables), list(tables)],
+    ).fetchall()
+    with superuser.transaction():
+        for table, trigger in triggers:
+            superuser.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        yield
+        for table, trigger in triggers:
+            superuser.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
+
+
+@pytest.fixture
+def empty_log(superuser) -> Iterator[None]:
+    """Put entries, tree and checkpoints back to the beginning."""
+    connections["seal"].close()
+    with unguarded(superuser, "entry", "leaf", "checkpoint", "tree_state"):
+        superuser.execute("TRUNCATE entry, leaf, checkpoint, health")
+        superuser.execute(
+            "UPDATE tree_state SET size = 0, frontier = '{}', sealed = pg_current_snapshot(), target = NULL,"
+            " position_xact = '0', position_id = 0, cluster = (SELECT system_identifier FROM pg_control_system())"
+        )
+    yield
+    connections["seal"].close()
