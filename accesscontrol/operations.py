@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import send_mail
 from django.db import models, transaction
 
-from accesscontrol import queries
+from accesscontrol import changes, queries
 from accesscontrol.choices import EndReason
 from accesscontrol.clearance import Clearance, Level, Side
 from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
@@ -260,22 +260,16 @@ def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
         )
     card.pin_hash = make_password(pin)
     card.failed_attempts, card.locked_until = 0, None
-    card.save()
+    changes.save(card, by=by, at=at)
 
 
 def suspend_card(card: Card, *, reason: str, by: Staff, at: datetime) -> None:
     """Stop a card; its open session dies on the next request."""
     card.suspended_at, card.suspended_reason = at, reason
-    card.save()
+    changes.save(card, by=by, at=at)
 
 
 def resume_card(card: Card, *, by: Staff, at: datetime) -> None:
     """Let a suspended card work again."""
     card.suspended_at, card.suspended_reason = None, ""
-    card.save()
-
-
-def record(row: models.Model, *, by: Staff, at: datetime) -> None:
-    """Check and save one row of the registry; its history is kept by django-auditlog."""
-    row.full_clean()
-    row.save()
+    changes.save(card, by=by, at=at)

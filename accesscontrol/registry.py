@@ -14,7 +14,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import models, transaction
+from django.db import models
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +25,7 @@ from django.views.generic import View
 from django_filters.views import FilterView
 from django_tables2.views import SingleTableMixin
 
-from accesscontrol import operations
+from accesscontrol import changes
 from accesscontrol.models import HIDDEN
 from accesscontrol.tables import period
 
@@ -140,8 +140,7 @@ class RegisterEdit(_Guarded):
         form = self.register.form(request.POST, instance=row)
         if form.is_valid():
             try:
-                with transaction.atomic():
-                    operations.record(form.instance, by=request.user, at=request.at)
+                changes.record(form.instance, by=request.user, at=request.at)
             except ValidationError as error:
                 form.add_error(None, error.messages)
             else:
@@ -173,7 +172,7 @@ def history(row: models.Model) -> list[dict[str, Any]]:
     entries = (
         LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=row.pk)
         .select_related("actor")
-        .order_by("-timestamp")[:HISTORY_ROWS]
+        .order_by("-timestamp", "-id")[:HISTORY_ROWS]
     )
     return [
         {

@@ -62,7 +62,6 @@ MIDDLEWARE = [
     "accesscontrol.middleware.NoStoreMiddleware",
     "terminals.middleware.TerminalMiddleware",
     "accesscontrol.middleware.ViewerMiddleware",
-    "auditlog.middleware.AuditlogMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

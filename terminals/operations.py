@@ -10,6 +10,7 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accesscontrol import changes
 from accesscontrol.models import Staff
 from terminals import queries
 from terminals.choices import ZoneKind
@@ -71,9 +72,10 @@ def enrol(code: str, *, at: datetime) -> tuple[Terminal, str]:
         issued.save(update_fields=["used_at"])
         revoke_devices(issued.terminal, reason="新しい機器の登録", at=at)
         secret = secrets.token_urlsafe(32)
-        enrolled = EnrolledDevice.objects.create(
+        enrolled = EnrolledDevice(
             terminal=issued.terminal, secret_hash=_hash(secret), rotated_at=at, enrolled_at=at
         )
+        changes.save(enrolled, by=None, at=at)
     return issued.terminal, _cookie(enrolled, secret)
 
 
@@ -115,32 +117,31 @@ def rotate_cookie(cookie: str, *, at: datetime) -> str | None:
     return _cookie(found, fresh)
 
 
-def revoke_devices(terminal: Terminal, *, reason: str, at: datetime) -> None:
+def revoke_devices(terminal: Terminal, *, reason: str, by: Staff | None = None, at: datetime) -> None:
     """Revoke the devices enrolled as this terminal; they stop at the next request."""
     for enrolled in EnrolledDevice.objects.filter(terminal=terminal, revoked_at__isnull=True):
         enrolled.revoked_at, enrolled.revoked_reason = at, reason
-        enrolled.save(update_fields=["revoked_at", "revoked_reason"])
+        changes.save(enrolled, by=by, at=at, fields=["revoked_at", "revoked_reason"])
 
 
 def register_certificate(
     certificate: TerminalCertificate, *, terminal: Terminal, by: Staff, at: datetime
 ) -> None:
-    """Bind a client certificate to a terminal."""
+    """Bind a client certificate to a terminal. Raises ValidationError when it is bound already."""
     certificate.terminal, certificate.registered_at = terminal, at
-    certificate.full_clean()
-    certificate.save()
+    changes.record(certificate, by=by, at=at)
 
 
 def revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datetime) -> None:
     """Stop accepting a certificate; it stops at the next request."""
     certificate.revoked_at = at
-    certificate.save()
+    changes.save(certificate, by=by, at=at)
 
 
 def suspend(terminal: Terminal, *, reason: str, by: Staff | None, at: datetime) -> None:
     """Stop a terminal; `by` is None when the system itself found a contradiction."""
     terminal.suspended_at, terminal.suspended_reason = at, reason
-    terminal.save()
+    changes.save(terminal, by=by, at=at)
 
 
 def resume(terminal: Terminal, *, by: Staff, at: datetime) -> None:
@@ -148,7 +149,7 @@ def resume(terminal: Terminal, *, by: Staff, at: datetime) -> None:
     if fault := contradiction(queries.recognise(terminal, at)):
         raise ValidationError(f"まだ解消していないため再開できません。{fault}")
     terminal.suspended_at, terminal.suspended_reason = None, ""
-    terminal.save()
+    changes.save(terminal, by=by, at=at)
 
 
 def quarantine(recognised: RecognisedTerminal, *, at: datetime) -> bool:

@@ -71,7 +71,7 @@ def resume(request: ViewerRequest, pk: int) -> HttpResponse:
 def revoke_devices(request: ViewerRequest, pk: int) -> HttpResponse:
     """Revoke the device enrolled as a terminal."""
     found = get_object_or_404(Terminal, pk=pk)
-    operations.revoke_devices(found, reason=f"{request.user}による失効", at=request.at)
+    operations.revoke_devices(found, reason=f"{request.user}による失効", by=request.user, at=request.at)
     messages.success(request, "登録済みの機器を失効しました。")
     return redirect("terminal", pk=pk)
 
@@ -83,9 +83,13 @@ def add_certificate(request: ViewerRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Terminal, pk=pk)
     form = forms.CertificateForm(request.POST)
     if form.is_valid():
-        operations.register_certificate(form.instance, terminal=found, by=request.user, at=request.at)
-        messages.success(request, "証明書を登録しました。")
-        return redirect("terminal", pk=pk)
+        try:
+            operations.register_certificate(form.instance, terminal=found, by=request.user, at=request.at)
+        except ValidationError as error:
+            form.add_error("fingerprint", error.messages)
+        else:
+            messages.success(request, "証明書を登録しました。")
+            return redirect("terminal", pk=pk)
     context = _page(request, pk) | {"certificate_form": form}
     return render(request, "terminals/terminal.html", context, status=400)
 

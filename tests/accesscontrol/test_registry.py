@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, ProgrammingError
 from django.utils import timezone
 
-from accesscontrol import operations
+from accesscontrol import changes
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from terminals.models import Terminal
 from tests.people import OTHER_LOW, PIN, Person
@@ -203,7 +203,7 @@ class TestNumbers:
         row, other = numbered
         kept, row.number = row.number, other
         with pytest.raises(ValidationError, match=STAYS):
-            operations.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
+            changes.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
         assert type(row).objects.get(pk=row.pk).number == kept
 
     def test_stay_whatever_statement_tries_to_change_them(self, numbered):
@@ -227,7 +227,7 @@ class TestNumbers:
 
     def test_may_be_saved_again_as_they_are(self, region, numbered):
         row, _ = numbered
-        operations.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
+        changes.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
 
 
 class TestPin:
