@@ -14,6 +14,9 @@ class Action(TextChoices):
     SIGN_OUT = "sign_out", "利用終了"
     ENTER = "enter", "画面を開く"
     READ_LOG = "read_log", "閲覧記録の閲覧"
+    EXPORT_LOG = "export_log", "閲覧記録の出力"
+    VERIFY_LOG = "verify_log", "閲覧記録の検証"
+    RETAIN_LOG = "retain_log", "閲覧記録の保存と廃棄"
 
 
 class Outcome(TextChoices):
