@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accesscontrol.disclosure import note_own_reads
 from accesscontrol.http import ViewerRequest, verdict
 from audit import queries as readings
 from audit.choices import Action, Purpose
@@ -68,8 +69,9 @@ def print_point(request: ViewerRequest, number: str) -> HttpResponse:
 
 @require_safe
 def own_reads(request: ViewerRequest) -> HttpResponse:
-    """Show a person's own look-ups of the last 30 days."""
+    """Show a person's own look-ups of the last 30 days; they name points, so this too is on the log first."""
     since = request.at - OWN_READS_PERIOD
+    note_own_reads(request.viewer, since=since)
     reads = readings.own_readings(request.viewer.card.staff_number, since=since, rows=OWN_READS_ROWS)
     lines = [
         {
