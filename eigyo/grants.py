@@ -1,8 +1,11 @@
 """Database grants of the two sides, generated from accesscontrol.policy.MATRIX.
 
 The columns of each field, and from them the exact GRANT statements; a test compares the live
-catalogue with `expected()`.
+catalogue with `expected()`. A change of the matrix needs a migration that runs `statements()` and
+keeps their `fingerprint()` as GRANTED, or databases that exist would keep the old grants.
 """
+
+import hashlib
 
 from accesscontrol.clearance import Side
 from accesscontrol.policy import FIELDS, Rule, rule
@@ -53,3 +56,8 @@ def statements() -> list[str]:
             for relation, columns in sorted(expected(side).items())
         ]
     return made
+
+
+def fingerprint() -> str:
+    """Return what the statements amount to; the latest migration that ran them has it written down."""
+    return hashlib.sha256("\n".join(statements()).encode()).hexdigest()[:12]

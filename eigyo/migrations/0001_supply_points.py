@@ -8,6 +8,8 @@ from django.db import migrations
 
 from eigyo import grants
 
+GRANTED = "7d7f284b9cc2"
+
 TABLES = """
 CREATE TABLE eigyo.supply_point (
   number text COLLATE "C" NOT NULL CHECK (number ~ '^02[0-9]{20}$'),

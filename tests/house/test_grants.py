@@ -1,10 +1,15 @@
 """The live catalogue against the policy matrix: who may read, write, run and become what."""
 
+import importlib
+
 import psycopg
 import pytest
+from django.db.migrations.loader import MigrationLoader
 
+from accesscontrol import policy
 from accesscontrol.clearance import Side
 from deploy.roles import LOG_OWNER, LOGIN_ROLES, OWNER, ROLES
+from eigyo import grants
 from eigyo.grants import ROLES as SIDE_ROLES
 from eigyo.grants import expected
 
@@ -93,6 +98,57 @@ class TestSides:
         with owner.transaction(force_rollback=True):
             owner.execute("CREATE TABLE eigyo.wheeling_contract (retailer_name text)")
             assert set(ask(COLUMNS, OURS, SIDE_ROLES[side])) == before
+
+
+def readable(ask, side: Side) -> dict[str, frozenset[str]]:
+    """The columns of schema eigyo a side may read, as the live catalogue has them."""
+    found: dict[str, set[str]] = {}
+    for relation, column, privilege in ask(COLUMNS, ["eigyo"], SIDE_ROLES[side]):
+        assert privilege == "SELECT"
+        found.setdefault(relation.removeprefix("eigyo."), set()).add(column)
+    return {relation: frozenset(columns) for relation, columns in found.items()}
+
+
+class TestMatrix:
+    """The statements made from the matrix are what the databases hold, also those that exist already."""
+
+    def test_a_change_comes_with_a_migration_that_grants_it(self):
+        names = sorted(name for app, name in MigrationLoader(None).disk_migrations if app == "eigyo")
+        modules = [importlib.import_module(f"eigyo.migrations.{name}") for name in names]
+        granted = [module.GRANTED for module in modules if hasattr(module, "GRANTED")]
+        assert granted[-1] == grants.fingerprint()
+
+    def test_a_change_is_noticed(self, monkeypatch):
+        before = grants.fingerprint()
+        monkeypatch.setitem(policy.MATRIX[policy.Item.PHONE], Side.RETAIL, policy.Rule.ALL)
+        assert grants.fingerprint() != before
+
+    def test_its_statements_repair_whatever_the_catalogue_holds(self, owner, ask):
+        with owner.transaction(force_rollback=True):
+            for role in SIDE_ROLES.values():
+                owner.execute(f"GRANT ALL ON eigyo.contract_other, eigyo.supply_point TO {role}")
+                owner.execute(f"REVOKE SELECT (address) ON eigyo.supply_point FROM {role}")
+            owner.execute("GRANT SELECT (phone) ON eigyo.contract TO eigyo_retail")
+            assert ask(TABLES, ["eigyo"], "eigyo_retail")
+            for statement in grants.statements():
+                owner.execute(statement)
+            assert {side: readable(ask, side) for side in SIDES} == {side: expected(side) for side in SIDES}
+
+    def test_opens_a_new_column_when_it_names_it_and_not_before(self, owner, ask, monkeypatch):
+        with owner.transaction(force_rollback=True):
+            owner.execute("ALTER TABLE eigyo.contract ADD COLUMN tariff text")
+            assert {side: readable(ask, side) for side in SIDES} == {side: expected(side) for side in SIDES}
+            monkeypatch.setitem(policy.FIELDS, "tariff", policy.Item.CAPACITY)
+            monkeypatch.setitem(grants.CONTRACT_COLUMNS, "tariff", ("tariff",))
+            for statement in grants.statements():
+                owner.execute(statement)
+            sees = {
+                (side, relation)
+                for side in SIDES
+                for relation, columns in readable(ask, side).items()
+                if "tariff" in columns
+            }
+            assert sees == {(Side.NW, "contract"), (Side.RETAIL, "contract_own")}
 
 
 def test_the_two_sides_differ_in_the_relation_their_rule_names():
