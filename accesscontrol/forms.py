@@ -7,29 +7,8 @@ from typing import Any, ClassVar
 from django import forms
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
-from accesscontrol.choices import PERMISSIONS, Duty
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from accesscontrol.operations import PIN_DIGITS, Attempt
-from audit.choices import Purpose
-
-NEEDS_REFERENCE = {
-    Purpose.SUPPLY_START: "受付番号",
-    Purpose.NEW_INSTALLATION: "受付番号",
-    Purpose.OUTAGE: "工事番号または停電番号",
-    Purpose.OTHER: "内容",
-}
-REVIEW_PURPOSES = (Purpose.LOG_REVIEW, Purpose.OTHER)
-REGISTRY_PURPOSES = (Purpose.REGISTRY, Purpose.OTHER)
-INQUIRY_PURPOSES = tuple(
-    purpose for purpose in Purpose if purpose not in {Purpose.LOG_REVIEW, Purpose.REGISTRY}
-)
-
-
-def purposes_of(duty: str) -> tuple[Purpose, ...]:
-    """Return the purposes a duty may choose from."""
-    if duty == Duty.INQUIRY:
-        return INQUIRY_PURPOSES
-    return REVIEW_PURPOSES if "audit.read_log" in PERMISSIONS.get(duty, ()) else REGISTRY_PURPOSES
 
 
 def half_width(value: str) -> str:
@@ -50,27 +29,11 @@ class SignInForm(forms.Form):
 
 
 class PurposeForm(forms.Form):
-    """利用目的, with a reference where the purpose needs one."""
+    """利用目的 and its reference; whether they go together is decided where the purpose is set."""
 
-    purpose = forms.ChoiceField(label="利用目的", choices=[])
+    purpose = forms.CharField(label="利用目的", max_length=24, required=False)
     reference = forms.CharField(label="番号・内容", max_length=80, required=False)
     next = forms.CharField(required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, purposes: tuple[Purpose, ...], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field: Any = self.fields["purpose"]
-        field.choices = [(purpose.value, purpose.label) for purpose in purposes]
-        field.error_messages["required"] = "利用目的を選んでください。"
-        field.error_messages["invalid_choice"] = "一覧にある利用目的を選んでください。"
-
-    def clean(self) -> dict[str, Any]:
-        """Ask for the reference a purpose needs."""
-        given = self.cleaned_data
-        purpose = given.get("purpose")
-        needed = NEEDS_REFERENCE.get(Purpose(purpose)) if purpose else None
-        if needed and not given.get("reference"):
-            self.add_error("reference", f"この利用目的では{needed}を入力してください。")
-        return given
 
 
 class PeriodForm(forms.ModelForm[Any]):

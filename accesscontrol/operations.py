@@ -15,6 +15,7 @@ from accesscontrol import changes, queries
 from accesscontrol.choices import EndReason
 from accesscontrol.clearance import Clearance, Level, Side
 from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
+from accesscontrol.purposes import check_purpose
 from accesscontrol.situation import Situation, TerminalFacts, clearance
 from accesscontrol.viewer import describe
 from audit import log
@@ -62,8 +63,9 @@ def sign_in(
 ) -> str:
     """Open a session and return its token.
 
-    Raises SignInFailed with the same work done for an unknown card, a wrong PIN and a pause, or
-    SignInRefused when everything is right but does not agree. Every outcome is on the read log.
+    Raises SignInFailed with the same work done for an unknown card, a wrong PIN and a pause,
+    SignInRefused when everything is right but does not agree, or ValidationError for a purpose named
+    at once that does not hold. Every outcome is on the read log.
     """
     card = _proven_card(attempt, terminal=terminal, at=at)
     if card is None:
@@ -80,6 +82,12 @@ def sign_in(
     if not decided.agreed:
         refuse(situation, decided, action=Action.SIGN_IN, request=request)
         raise SignInRefused(decided)
+    if purpose or reference:
+        try:
+            check_purpose(purpose, reference, duty=_duty(situation))
+        except ValidationError:
+            _log(situation, decided, Outcome.REFUSED, request, ("C-002",))
+            raise
     _log(situation, decided, Outcome.ALLOWED, request)
     token = secrets.token_urlsafe(32)
     with transaction.atomic():
@@ -149,9 +157,16 @@ def _end_others(*, card: Card, terminal_number: str, at: datetime) -> None:
 
 
 def choose_purpose(session: WorkSession, *, purpose: str, reference: str, at: datetime) -> None:
-    """Set the purpose of use of a session."""
+    """Set the purpose of use of a session. Raises ValidationError for one that does not hold."""
+    situation = Situation(terminal=None, card=queries.card_facts(session.card, at), at=at)
+    check_purpose(purpose, reference, duty=_duty(situation))
     session.purpose, session.purpose_reference, session.last_seen_at = purpose, reference, at
     session.save(update_fields=["purpose", "purpose_reference", "last_seen_at"])
+
+
+def _duty(situation: Situation) -> str:
+    posting = situation.card.posting if situation.card else None
+    return posting.duty if posting else ""
 
 
 def touch(session: WorkSession, *, at: datetime) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accesscontrol import context_processors, forms, operations, policy, queries
+from accesscontrol import context_processors, forms, operations, policy, purposes, queries
 from accesscontrol.clearance import Side
 from accesscontrol.http import (
     SESSION_COOKIE,
@@ -86,26 +87,30 @@ def start(request: EigyoRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def purpose(request: ViewerRequest) -> HttpResponse:
     """Ask for the purpose of use, once a session; it can be changed from the band."""
-    purposes = forms.purposes_of(context_processors.duty_of(request.viewer))
+    offered = purposes.purposes_of(context_processors.duty_of(request.viewer))
     before = request.viewer.purpose or queries.last_purpose(request.session_row.card)
-    form = forms.PurposeForm(request.POST or None, purposes=purposes)
-    if request.method == "POST" and form.is_valid():
-        operations.choose_purpose(
-            request.session_row,
-            purpose=form.cleaned_data["purpose"],
-            reference=form.cleaned_data["reference"],
-            at=request.at,
-        )
-        return redirect(_safe(request, form.cleaned_data["next"]) or "home")
-    chosen = request.POST.get("purpose") or before or purposes[0].value
+    form = forms.PurposeForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            operations.choose_purpose(
+                request.session_row,
+                purpose=form.cleaned_data["purpose"],
+                reference=form.cleaned_data["reference"],
+                at=request.at,
+            )
+        except ValidationError as error:
+            form.add_error(None, error)
+        else:
+            return redirect(_safe(request, form.cleaned_data["next"]) or "home")
+    chosen = request.POST.get("purpose") or before or offered[0].value
     return render(
         request,
         "accesscontrol/purpose.html",
         {
             "form": form,
             "choices": [
-                (number, item.value, item.label, forms.NEEDS_REFERENCE.get(item, ""))
-                for number, item in enumerate(purposes, start=1)
+                (number, item.value, item.label, purposes.NEEDS_REFERENCE.get(item, ""))
+                for number, item in enumerate(offered, start=1)
             ],
             "chosen": chosen,
             "next": request.POST.get("next") or request.GET.get("next", ""),

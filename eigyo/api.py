@@ -6,6 +6,7 @@ values and know no model.
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import Http404
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
@@ -18,9 +19,9 @@ from rest_framework.views import APIView
 from accesscontrol import operations
 from accesscontrol.authentication import viewer_of
 from accesscontrol.disclosure import WITHHELD
-from accesscontrol.forms import INQUIRY_PURPOSES
 from accesscontrol.http import problem, refusal_page
 from accesscontrol.operations import Attempt
+from accesscontrol.purposes import INQUIRY_PURPOSES
 from eigyo import inquiries
 from eigyo.choices import Match, SearchKind
 from eigyo.interpretation import NotSearchable, interpret
@@ -127,7 +128,12 @@ class SignInSerializer(serializers.Serializer[Any]):
         help_text="利用目的",
     )
     reference = serializers.RegexField(
-        r"^[^\x00]*\S[^\x00]*$", max_length=80, help_text="受付番号・工事番号、またはプログラムの処理名"
+        r"^[^\x00]*$",
+        max_length=80,
+        required=False,
+        default="",
+        allow_blank=True,
+        help_text="受付番号・工事番号・内容（利用目的が求めるときは必須）",
     )
 
 
@@ -192,6 +198,8 @@ class Sessions(APIView):
             )
         except operations.SignInRefused as refused:
             return refusal_page(plain, refused.clearance)
+        except ValidationError as error:
+            raise serializers.ValidationError(error.message_dict) from error
         return Response({"token": token}, status=201)
 
 

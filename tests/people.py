@@ -179,6 +179,7 @@ class Person:
             Attempt(self.card.number, PIN),
             terminal=recognise(self.terminal, at),
             purpose=purpose,
+            reference="試験" if purpose else "",
             at=at,
             request="test",
         )

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accesscontrol import operations
 from accesscontrol.models import Card, TerminalGuard, WorkSession
+from terminals.queries import recognise
 from tests.people import OTHER_LOW, PIN
 
 
@@ -150,6 +152,28 @@ def test_the_purpose_must_be_one_of_the_duty_and_carry_its_reference(region, pur
     clerk = region.person("nw_clerk").sits_at(region.nw_terminal).signs_in(purpose="")
     answer = clerk.posts("/start/purpose/", {"purpose": purpose, "reference": reference})
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("purpose", "reference"),
+    [("outage", ""), ("outage", " \u3000"), ("registry", ""), ("lunch", "x"), ("", "x")],
+)
+def test_no_way_around_the_page_leads_to_a_purpose_that_does_not_hold(region, purpose, reference):
+    clerk = region.nw_clerk()
+    session = clerk.session
+    with pytest.raises(ValidationError):
+        operations.choose_purpose(session, purpose=purpose, reference=reference, at=timezone.now())
+    assert clerk.session.purpose == "contract_inquiry"
+    with pytest.raises(ValidationError):
+        operations.sign_in(
+            operations.Attempt(clerk.card.number, PIN),
+            terminal=recognise(region.nw_terminal, timezone.now()),
+            purpose=purpose,
+            reference=reference,
+            at=timezone.now(),
+            request="test",
+        )
+    assert clerk.session == session
 
 
 def test_signing_out_ends_the_session_and_is_logged(region, read_log):

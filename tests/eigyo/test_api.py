@@ -109,7 +109,7 @@ def test_a_number_that_does_not_exist_is_a_problem_404(region, number):
 
 @pytest.mark.parametrize("who", ["officer", "terminal_admin", "card_desk", "auditor"])
 def test_office_duties_get_no_customer_from_the_api(region, who):
-    person = region.person(who).sits_at(region.office_terminal).signs_in("registry")
+    person = region.person(who).sits_at(region.office_terminal).signs_in("other")
     answer = person.gets(f"{POINTS}/{OWN_LOW}")
     assert answer.status_code == 403
     assert "髙橋" not in answer.content.decode()
@@ -130,6 +130,30 @@ def test_a_program_says_what_it_looks_customers_up_for(region):
     assert refused.json()["errors"][0]["field"] == "reference"
     given["reference"] = "T-77"
     assert clerk.posts("/api/v1/sessions", given, content_type="application/json").status_code == 201
+
+
+def test_a_program_needs_a_reference_only_where_the_page_needs_one(region):
+    clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
+    given = {"card": clerk.card.number, "pin": PIN, "purpose": "contract_inquiry"}
+    assert clerk.posts("/api/v1/sessions", given, content_type="application/json").status_code == 201
+    for blank in ("", "　 "):
+        given |= {"purpose": "supply_start", "reference": blank}
+        refused = clerk.posts("/api/v1/sessions", given, content_type="application/json")
+        assert refused.status_code == 400
+        assert refused.json()["errors"] == [
+            {"field": "reference", "message": "この利用目的では受付番号を入力してください。"}
+        ]
+
+
+def test_an_officers_program_cannot_claim_a_clerks_purpose(region, read_log):
+    officer = region.person("officer").sits_at(region.office_terminal)
+    given = {"card": officer.card.number, "pin": PIN, "purpose": "contract_inquiry"}
+    refused = officer.posts("/api/v1/sessions", given, content_type="application/json")
+    assert refused.status_code == 400
+    assert refused.json()["errors"][0]["field"] == "purpose"
+    assert officer.session is None
+    (entry,) = read_log.entries(action="sign_in")
+    assert (entry["outcome"], entry["reasons"], entry["person"]) == ("refused", ["C-002"], "N-10002")
 
 
 def test_own_only_holds_for_every_kind_of_search(region):

@@ -210,7 +210,7 @@ def test_a_session_carried_to_another_terminal_ends_and_is_reported(region, read
 
 @pytest.mark.parametrize("who", ["officer", "terminal_admin", "card_desk", "auditor"])
 def test_office_duties_sign_in_and_see_no_customer(region, who):
-    person = region.person(who).sits_at(region.office_terminal).signs_in("registry")
+    person = region.person(who).sits_at(region.office_terminal).signs_in("other")
     for url in ("/points/", f"/points/{OWN_LOW}/", f"/points/{OWN_LOW}/print/", "/points/?q=髙橋"):
         answer = person.gets(url)
         assert "髙橋　花子" not in answer.content.decode()
