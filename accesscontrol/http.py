@@ -28,6 +28,7 @@ class EigyoRequest(HttpRequest):
     viewer: Viewer | None
     session_row: WorkSession | None
     refusal: Clearance | None
+    use_changed: bool  # a use began or ended here: the device gets a new secret
 
 
 class ViewerRequest(EigyoRequest):

@@ -42,6 +42,7 @@ class RequestIdMiddleware:
         request.at = timezone.now()
         request.user = AnonymousUser()
         request.terminal = request.viewer = request.session_row = request.refusal = None
+        request.use_changed = False
         with bound_contextvars(request_id=request.id):
             return self.get_response(request)
 
@@ -107,6 +108,7 @@ class ViewerMiddleware:
         if request.refusal is not None:
             response = http.refusal_page(request, request.refusal)
             response.delete_cookie(http.SESSION_COOKIE)
+            request.use_changed = True
             return response
         if entry == "terminal":
             return None if request.terminal is not None else _unknown_terminal(request)

@@ -63,6 +63,7 @@ def start(request: EigyoRequest) -> HttpResponse:
             except operations.SignInRefused as refused:
                 return refusal_page(request, refused.clearance)
             else:
+                request.use_changed = True
                 target = urlencode({"next": _safe(request, form.cleaned_data["next"])})
                 return _with_session(redirect(f"{reverse('purpose')}?{target}"), token)
     if not decided.agreed and request.method != "POST":
@@ -131,6 +132,7 @@ def sign_out(request: ViewerRequest) -> HttpResponse:
     """End the session."""
     situation = Situation(terminal=request.viewer.terminal, card=request.viewer.card, at=request.at)
     operations.sign_out(request.session_row, situation, request=request.id, at=request.at)
+    request.use_changed = True
     response = redirect("start")
     response.delete_cookie(SESSION_COOKIE)
     return response

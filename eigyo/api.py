@@ -169,7 +169,11 @@ class Sessions(APIView):
     @extend_schema(
         operation_id="start_session",
         summary="利用を始める",
-        description="登録された端末から、職員証と暗証番号と利用目的で利用を始め、トークンを受け取ります。",
+        description=(
+            "登録された端末から、職員証と暗証番号と利用目的で利用を始め、トークンを受け取ります。"
+            "登録した機器のクッキーで端末を証明しているときは、新しいクッキーも返ります。"
+            "次からは新しいクッキーを送ってください。古いクッキーは複製とみなされます。"
+        ),
         request=SignInSerializer,
         responses={201: TokenSerializer, **_problems(400, 401, 403, 406, 415, 503)},
         auth=[],
@@ -200,6 +204,7 @@ class Sessions(APIView):
             return refusal_page(plain, refused.clearance)
         except ValidationError as error:
             raise serializers.ValidationError(error.message_dict) from error
+        plain.use_changed = True
         return Response({"token": token}, status=201)
 
 

@@ -58,7 +58,7 @@ class TerminalMiddleware:
             logger.error("terminal_unavailable", error=type(error).__name__)
             return http.unavailable(request, error)
         response = self.get_response(request)
-        if http.SESSION_COOKIE in response.cookies and request.terminal is not None:
+        if request.use_changed and request.terminal is not None:
             _rotate(request, response)
         return response
 
@@ -98,7 +98,7 @@ def set_device_cookie(response: HttpResponse, cookie: str) -> None:
 
 
 def _rotate(request: Any, response: HttpResponse) -> None:
-    """Give the device a new secret with every sign-in, so that a copy of the old one is found out."""
+    """Give the device a new secret whenever a use begins or ends, so that a copy of the old one is found out."""
     cookie = request.COOKIES.get(DEVICE_COOKIE)
     if cookie and (fresh := operations.rotate_cookie(cookie, at=request.at)):
         set_device_cookie(response, fresh)

@@ -198,7 +198,7 @@ class EnrolmentCode(models.Model):
 
 
 class EnrolledDevice(models.Model):
-    """A browser enrolled as a terminal. Its secret changes at every sign-in: a copy is found out."""
+    """A browser enrolled as a terminal. Its secret changes with every use: a copy is found out."""
 
     terminal = models.ForeignKey(Terminal, models.PROTECT, related_name="devices")
     secret_hash = models.CharField(max_length=64)

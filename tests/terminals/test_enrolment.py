@@ -42,6 +42,12 @@ def types(code: str, device: Client | None = None):
     return (device or Client()).post("/terminal/", {"code": code})
 
 
+def program_signs_in(person, pin: str = PIN):
+    """Begin a use as a program does."""
+    given = {"card": person.card.number, "pin": pin, "purpose": "contract_inquiry"}
+    return person.posts("/api/v1/sessions", given, content_type="application/json")
+
+
 class TestCode:
     def test_is_shown_once_and_turns_a_device_into_the_terminal(self, region):
         admin = region.terminal_admin()
@@ -173,7 +179,7 @@ class TestDevice:
 
 
 class TestCopy:
-    """Every sign-in gives the device a new secret; whoever comes back with the old one is a copy."""
+    """Every use gives the device a new secret; whoever comes back with the old one is a copy."""
 
     @pytest.fixture
     def clerk(self, region):
@@ -198,6 +204,31 @@ class TestCopy:
             clerk.tries_to_sign_in()
             seen.add(clerk.client.cookies[DEVICE_COOKIE].value)
         assert len(seen) == 3
+
+    def test_the_secret_changes_when_a_program_signs_in_too(self, clerk):
+        before = clerk.client.cookies[DEVICE_COOKIE].value
+        assert program_signs_in(clerk).status_code == 201
+        assert clerk.client.cookies[DEVICE_COOKIE].value != before
+
+    def test_a_copy_is_found_out_after_a_program_has_signed_in(self, clerk, thief):
+        token = program_signs_in(clerk).json()["token"]
+        past = timezone.now() - operations.ROTATION_GRACE
+        EnrolledDevice.objects.update(rotated_at=past)
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert clerk.gets(f"/api/v1/supply-points/{OTHER_LOW}", headers=bearer).status_code == 200
+        answer = thief.get(f"/api/v1/supply-points/{OTHER_LOW}")
+        assert (answer.status_code, answer.json()["code"]) == (403, "T-108")
+
+    def test_a_program_that_keeps_its_first_cookie_goes_on_working(self, clerk):
+        first = clerk.client.cookies[DEVICE_COOKIE].value
+        for _ in range(2):
+            clerk.client.cookies[DEVICE_COOKIE] = first
+            assert program_signs_in(clerk).status_code == 201
+
+    def test_a_program_with_a_wrong_pin_gets_no_new_secret(self, clerk):
+        before = clerk.client.cookies[DEVICE_COOKIE].value
+        assert program_signs_in(clerk, pin="000111").status_code == 401
+        assert clerk.client.cookies[DEVICE_COOKIE].value == before
 
     def test_a_request_under_way_with_the_old_secret_still_arrives(self, clerk, thief):
         clerk.tries_to_sign_in()
