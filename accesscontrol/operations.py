@@ -20,7 +20,7 @@ from accesscontrol.situation import Situation, TerminalFacts, clearance
 from accesscontrol.viewer import describe
 from audit import log
 from audit.choices import Action, Outcome
-from audit.entry import Entry
+from audit.entry import Actor, Entry
 
 PIN_DIGITS = 6
 SUMMARY_LENGTH = 200
@@ -215,6 +215,29 @@ def refuse(situation: Situation, decided: Clearance, *, action: Action, request:
     )
 
 
+def note(
+    actor: Actor,
+    action: Action,
+    *,
+    outcome: Outcome = Outcome.ALLOWED,
+    subject: str = "",
+    reasons: tuple[str, ...] = (),
+    at: datetime,
+    request: str,
+) -> log.Receipt:
+    """Put on the read log what somebody did, or was refused."""
+    entry = Entry(
+        actor=actor,
+        action=action,
+        outcome=outcome,
+        at=at,
+        request=request,
+        subject=subject,
+        reasons=reasons,
+    )
+    return log.append([entry])[0]
+
+
 def _log(
     situation: Situation,
     decided: Clearance,
@@ -224,15 +247,8 @@ def _log(
     *,
     action: Action = Action.SIGN_IN,
 ) -> log.Receipt:
-    entry = Entry(
-        actor=describe(situation, decided),
-        action=action,
-        outcome=outcome,
-        at=situation.at,
-        request=request,
-        reasons=codes,
-    )
-    return log.append([entry])[0]
+    actor = describe(situation, decided)
+    return note(actor, action, outcome=outcome, reasons=codes, at=situation.at, request=request)
 
 
 def notify_alerts(*, at: datetime) -> int:

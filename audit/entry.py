@@ -41,10 +41,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One disclosure, refusal or sign-in.
+    """One disclosure, refusal, sign-in or enrolment.
 
     `point` is the 22-digit 供給地点特定番号; `fields` and `masked` are field names; `query` tells how
-    was searched, personal terms as keyed hashes only; `reasons` are refusal codes.
+    was searched, personal terms as keyed hashes only; `reasons` are refusal codes; `subject` is the number
+    of the terminal something was done to from another one.
     """
 
     actor: Actor
@@ -60,6 +61,7 @@ class Entry:
     query: dict[str, str] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     rows: int | None = None
+    subject: str = ""
 
     def payload(self) -> str:
         """Return the canonical text, with a fresh nonce so that a short entry cannot be guessed from its hash."""
@@ -85,6 +87,8 @@ class Entry:
             document["query"] = self.query
         if self.rows is not None:
             document["rows"] = self.rows
+        if self.subject:
+            document["subject"] = self.subject
         canonical: bytes = rfc8785.dumps(document)
         return canonical.decode()
 

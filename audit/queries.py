@@ -18,7 +18,7 @@ from audit.models import LogEntry
 ALIAS = "log"
 COUNT_LIMIT = 10_000
 MOST_DAYS = 62
-_ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point"), "") | {"query": {}}
+_ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,11 @@ from django.db import transaction
 
 from accesscontrol import changes
 from accesscontrol.models import Staff
+from accesscontrol.operations import note
+from accesscontrol.situation import Situation, terminal_clearance
+from accesscontrol.viewer import describe
+from audit.choices import Action, Outcome
+from audit.entry import Actor
 from terminals import queries
 from terminals.choices import ZoneKind
 from terminals.models import (
@@ -25,6 +30,7 @@ from terminals.recognition import RecognisedTerminal
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 12
+CODE_REFUSED = "T-109"
 COOKIE_SALT = "terminals.device"
 ROTATION_GRACE = timedelta(seconds=60)
 SEEN_EVERY = timedelta(minutes=1)
@@ -42,8 +48,13 @@ class CopiedDevice(Exception):
         self.terminal = terminal
 
 
-def issue_enrolment_code(terminal: Terminal, *, by: str, at: datetime) -> str:
-    """Return a new single-use code; codes issued before for this terminal stop working."""
+def issue_enrolment_code(
+    terminal: Terminal, *, by: str, actor: Actor | None = None, at: datetime, request: str = ""
+) -> str:
+    """Return a new single-use code; codes issued before for this terminal stop working.
+
+    `actor` is None where no viewer issues it, as in the sample region.
+    """
     code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     with transaction.atomic():
         EnrolmentCode.objects.filter(terminal=terminal, used_at__isnull=True).update(expires_at=at)
@@ -54,10 +65,17 @@ def issue_enrolment_code(terminal: Terminal, *, by: str, at: datetime) -> str:
             issued_by=by,
             expires_at=at + settings.ENROLMENT_CODE_LIFETIME,
         )
+        note(
+            actor or Actor(person_name=by),
+            Action.ISSUE_CODE,
+            subject=terminal.number,
+            at=at,
+            request=request,
+        )
     return "-".join(code[start : start + 4] for start in range(0, CODE_LENGTH, 4))
 
 
-def enrol(code: str, *, at: datetime) -> tuple[Terminal, str]:
+def enrol(code: str, *, at: datetime, request: str = "") -> tuple[Terminal, str]:
     """Use up a code: the device becomes the terminal's only one. Return the terminal and its cookie."""
     with transaction.atomic():
         issued = (
@@ -67,15 +85,25 @@ def enrol(code: str, *, at: datetime) -> tuple[Terminal, str]:
             .first()
         )
         if issued is None:
+            note(
+                Actor(),
+                Action.ENROL,
+                outcome=Outcome.REFUSED,
+                reasons=(CODE_REFUSED,),
+                at=at,
+                request=request,
+            )
             raise EnrolmentRefused
         issued.used_at = at
         issued.save(update_fields=["used_at"])
-        revoke_devices(issued.terminal, reason="新しい機器の登録", at=at)
+        _revoke(issued.terminal, reason="新しい機器の登録", by=None, at=at)
         secret = secrets.token_urlsafe(32)
         enrolled = EnrolledDevice(
             terminal=issued.terminal, secret_hash=_hash(secret), rotated_at=at, enrolled_at=at
         )
         changes.save(enrolled, by=None, at=at)
+        situation = Situation(terminal=queries.recognise(issued.terminal, at), card=None, at=at)
+        note(describe(situation, terminal_clearance(situation)), Action.ENROL, at=at, request=request)
     return issued.terminal, _cookie(enrolled, secret)
 
 
@@ -97,7 +125,7 @@ def terminal_of_cookie(cookie: str, *, at: datetime) -> Terminal | None:
         return found.terminal
     if hmac.compare_digest(given, found.previous_hash):
         return found.terminal
-    revoke_devices(found.terminal, reason="登録の複製の疑い", at=at)
+    _revoke(found.terminal, reason="登録の複製の疑い", by=None, at=at)
     raise CopiedDevice(found.terminal)
 
 
@@ -117,8 +145,22 @@ def rotate_cookie(cookie: str, *, at: datetime) -> str | None:
     return _cookie(found, fresh)
 
 
-def revoke_devices(terminal: Terminal, *, reason: str, by: Staff | None = None, at: datetime) -> None:
+def revoke_devices(
+    terminal: Terminal,
+    *,
+    reason: str,
+    by: Staff | None = None,
+    actor: Actor | None = None,
+    at: datetime,
+    request: str = "",
+) -> None:
     """Revoke the devices enrolled as this terminal; they stop at the next request."""
+    with transaction.atomic():
+        _revoke(terminal, reason=reason, by=by, at=at)
+        note(actor or Actor(), Action.REVOKE, subject=terminal.number, at=at, request=request)
+
+
+def _revoke(terminal: Terminal, *, reason: str, by: Staff | None, at: datetime) -> None:
     for enrolled in EnrolledDevice.objects.filter(terminal=terminal, revoked_at__isnull=True):
         enrolled.revoked_at, enrolled.revoked_reason = at, reason
         changes.save(enrolled, by=by, at=at, fields=["revoked_at", "revoked_reason"])

@@ -35,7 +35,9 @@ def terminal(request: ViewerRequest, pk: int) -> HttpResponse:
 def issue_code(request: ViewerRequest, pk: int) -> HttpResponse:
     """Issue an enrolment code and show it this once."""
     found = get_object_or_404(Terminal, pk=pk)
-    code = operations.issue_enrolment_code(found, by=str(request.user), at=request.at)
+    code = operations.issue_enrolment_code(
+        found, by=str(request.user), actor=request.viewer.actor, at=request.at, request=request.id
+    )
     return render(request, "terminals/terminal.html", _page(request, pk) | {"code": code})
 
 
@@ -71,7 +73,14 @@ def resume(request: ViewerRequest, pk: int) -> HttpResponse:
 def revoke_devices(request: ViewerRequest, pk: int) -> HttpResponse:
     """Revoke the device enrolled as a terminal."""
     found = get_object_or_404(Terminal, pk=pk)
-    operations.revoke_devices(found, reason=f"{request.user}による失効", by=request.user, at=request.at)
+    operations.revoke_devices(
+        found,
+        reason=f"{request.user}による失効",
+        by=request.user,
+        actor=request.viewer.actor,
+        at=request.at,
+        request=request.id,
+    )
     messages.success(request, "登録済みの機器を失効しました。")
     return redirect("terminal", pk=pk)
 
@@ -113,7 +122,7 @@ def this_device(request: EigyoRequest) -> HttpResponse:
     form = forms.EnrolForm(request.POST or None)
     if request.method == "POST" and may_enrol and form.is_valid():
         try:
-            _, cookie = operations.enrol(form.cleaned_data["code"], at=request.at)
+            _, cookie = operations.enrol(form.cleaned_data["code"], at=request.at, request=request.id)
         except operations.EnrolmentRefused:
             form.add_error(
                 "code",

@@ -138,6 +138,58 @@ class TestCode:
         assert device.get("/start/").headers["Location"] == "/terminal/"
 
 
+class TestReadLog:
+    def test_has_who_issued_a_code_for_which_terminal(self, region, read_log):
+        admin = region.terminal_admin()
+        admin.posts(f"/terminals/{region.nw_terminal.pk}/code/")
+        entry = read_log.entries(action="issue_code")[-1]
+        said = {name: entry[name] for name in ("outcome", "person", "card", "terminal", "subject")}
+        assert said == {
+            "outcome": "allowed",
+            "person": "N-10003",
+            "card": "1000000003",
+            "terminal": "NW-0001",
+            "subject": "NW-0118",
+        }
+
+    def test_has_each_enrolment_with_the_terminal_and_its_place(self, region, read_log):
+        types(issued(region))
+        (entry,) = read_log.entries(action="enrol")
+        assert (entry["outcome"], entry["terminal"], entry["zone"]) == ("allowed", "NW-0118", "nw")
+        assert entry["request"]
+
+    def test_has_each_code_that_was_refused_and_nothing_of_the_code(self, region, read_log):
+        types("ABCD-EFGH-JKLM")
+        (entry,) = read_log.entries(action="enrol")
+        assert (entry["outcome"], entry["reasons"]) == ("refused", ["T-109"])
+        assert not [line for line in read_log.texts() if "ABCD" in line]
+
+    def test_has_who_revoked_a_device(self, region, read_log):
+        region.nw_clerk()
+        region.terminal_admin().posts(f"/terminals/{region.nw_terminal.pk}/revoke/")
+        (entry,) = read_log.entries(action="revoke")
+        assert (entry["person"], entry["subject"]) == ("N-10003", "NW-0118")
+
+    def test_that_cannot_be_written_leaves_the_code_unused_and_the_device_unknown(self, region, log_owner):
+        code, device = issued(region), region.outsider()
+        log_owner.execute("REVOKE INSERT (payload) ON audit.entry FROM eigyo_audit")
+        try:
+            assert types(code, device).status_code == 503
+        finally:
+            log_owner.execute("GRANT INSERT (payload) ON audit.entry TO eigyo_audit")
+        assert not EnrolledDevice.objects.exists()
+        assert types(code, device).status_code == 302
+
+    def test_shows_the_officer_these_in_words(self, region):
+        region.terminal_admin().posts(f"/terminals/{region.nw_terminal.pk}/code/")
+        officer = region.officer()
+        page = text(officer.gets("/audit/reads/", data={"action": "issue_code"}))
+        assert "登録コードの発行" in page
+        assert "NW-0118" in page
+        number = re.search(r"/audit/reads/(\d+)/", page).group(1)
+        assert "対象の端末" in text(officer.gets(f"/audit/reads/{number}/"))
+
+
 class TestDevice:
     def test_is_the_only_one_of_its_terminal(self, region):
         clerk = region.nw_clerk()
