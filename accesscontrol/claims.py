@@ -5,6 +5,17 @@ from accesscontrol.choices import CardKind, Duty, EngagedFor, OrganisationKind
 from accesscontrol.clearance import Claim, Level, Reason, Side, Subject
 from accesscontrol.situation import PostingFacts, Situation
 
+READ_LOG_WORDS = {
+    "card_kind": dict(CardKind.choices),
+    "claim": {
+        "card_kind": "職員証の種別",
+        "card_validity": "職員証の有効期間と停止",
+        "card_company": "職員証の発行会社",
+        "posting": "いまの所属",
+    },
+    "side": {Side.ANY: "どちらの側も可", Side.NW: "NW", Side.RETAIL: "小売", Side.NOBODY: "だれも不可"},
+    "level": {Level.FULL: "", Level.OUTAGE: "停電受付だけ", Level.NONE: "お客さま情報なし"},
+}
 _COMPANY_REASONS = {Side.RETAIL: reasons.RETAIL_CARD, Side.NW: reasons.NW_CARD}
 
 

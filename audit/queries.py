@@ -11,6 +11,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import TruncDay
 from django.utils import timezone
 
+from audit import words
 from audit.choices import FIELD_LABELS, Action, Outcome, Purpose
 from audit.entry import Actor
 from audit.models import LogEntry
@@ -62,6 +63,31 @@ class Line:
     def masked(self) -> list[str]:
         """Return the fields withheld, in words."""
         return [FIELD_LABELS.get(name, name) for name in self.detail["masked"]]
+
+    @property
+    def card_kind(self) -> str:
+        """Return the kind of card in words."""
+        return words.word("card_kind", self.detail["card_kind"])
+
+    @property
+    def terminal_class(self) -> str:
+        """Return the class of the terminal in words."""
+        return words.word("terminal_class", self.detail["terminal_class"])
+
+    @property
+    def zone(self) -> str:
+        """Return whose zone the place was, in words."""
+        return words.word("zone", self.detail["zone"])
+
+    @property
+    def claims(self) -> list[str]:
+        """Return what each claim allowed, in words."""
+        return [words.claim(text) for text in self.detail["claims"]]
+
+    @property
+    def query(self) -> list[str]:
+        """Return how was searched, in words."""
+        return [words.query(name, value) for name, value in self.detail["query"].items()]
 
 
 @dataclass(frozen=True, slots=True)

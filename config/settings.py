@@ -168,6 +168,12 @@ ACCESS_CLAIMS = [
     "accesscontrol.claims.card_company",
     "accesscontrol.claims.posting",
 ]
+# What the claims and searches leave in the read log, in words for the officer's pages.
+READ_LOG_WORDS = [
+    "accesscontrol.claims.READ_LOG_WORDS",
+    "terminals.claims.READ_LOG_WORDS",
+    "eigyo.choices.READ_LOG_WORDS",
+]
 IDLE_LIMIT = timedelta(minutes=15)
 IDLE_WARNING = timedelta(minutes=2)
 PIN_ATTEMPTS_PER_CARD = 5

@@ -27,3 +27,16 @@ class Match(TextChoices):
     EXACT = "exact", "一致"
     PREFIX = "prefix", "前方一致"
     INFIX = "infix", "部分一致"
+
+
+READ_LOG_WORDS = {
+    "query": {
+        "kind": "探した項目",
+        "match": "一致のしかた",
+        "key": "検索語のハッシュ",
+        "own_only": "自社分だけ",
+    },
+    "query.kind": dict(SearchKind.choices),
+    "query.match": dict(Match.choices),
+    "query.own_only": {"true": "はい", "false": "いいえ"},
+}

@@ -4,8 +4,19 @@ from accesscontrol.choices import OrganisationKind
 from accesscontrol.clearance import Claim, Reason, Side, Subject
 from accesscontrol.situation import Situation
 from terminals import reasons
-from terminals.choices import TerminalStatus, ZoneKind
+from terminals.choices import TerminalClass, TerminalStatus, ZoneKind
 from terminals.recognition import RecognisedTerminal
+
+READ_LOG_WORDS = {
+    "terminal_class": dict(TerminalClass.choices),
+    "zone": dict(ZoneKind.choices),
+    "claim": {
+        "registration": "端末の登録と状態",
+        "terminal_class": "用途区分",
+        "ledger_holder": "配備先の会社",
+        "place": "設置場所の区画",
+    },
+}
 
 
 def registration(situation: Situation) -> Claim:

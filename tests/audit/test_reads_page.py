@@ -1,11 +1,18 @@
 """A compliance officer searches the read log; every such read is on the log itself."""
 
 import re
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
-from audit import queries
+from accesscontrol.choices import CardKind
+from accesscontrol.clearance import Level, Side
+from accesscontrol.situation import Situation, claims
+from audit import queries, words
+from terminals.choices import ZoneKind
+from terminals.queries import recognise
 from tests.people import OTHER_LOW, OWN_LOW
 
 
@@ -25,8 +32,8 @@ def body(answer) -> str:
 
 def test_the_page_shows_who_read_what_with_which_result(some_reads):
     page = body(some_reads.officer().gets("/audit/reads/"))
-    for words in ("大西 誠", "佐藤 花子", OTHER_LOW, "閲覧対象外", "拒否", "C-201", "契約照会対応"):
-        assert words in page
+    for said in ("大西 誠", "佐藤 花子", OTHER_LOW, "閲覧対象外", "拒否", "C-201", "契約照会対応"):
+        assert said in page
 
 
 @pytest.mark.parametrize(
@@ -65,6 +72,56 @@ def test_one_entry_is_shown_whole_with_links_to_its_neighbours(some_reads):
     assert "供給地点特定番号" in page
     assert "記録の原文" in page
     assert "?point=" in page
+
+
+def in_words(officer, action: str) -> str:
+    """What the page of the newest entry of an action says, without its original text."""
+    found = re.search(r"/audit/reads/(\d+)/", body(officer.gets("/audit/reads/", data={"action": action})))
+    page = body(officer.gets(found.group()))
+    return re.sub(r"<[^>]+>", "", page.split("<main")[1].split("<details")[0])
+
+
+def test_one_entry_says_everything_in_words_and_nothing_in_codes(some_reads):
+    page = in_words(some_reads.officer(), "open")
+    for said in (
+        "（個人）",
+        "小売用",
+        "（小売区画）",
+        "職員証の種別：どちらの側も可",
+        "用途区分：小売",
+        "いまの所属：小売",
+    ):
+        assert said in page
+    assert not re.search(r"\b(individual|retail|any|full|nobody|\w+_\w+)\b", page)
+
+
+def test_a_search_is_told_in_words_with_its_term_as_a_hash(region):
+    region.nw_clerk().gets("/points/", data={"q": "一番町"})
+    page = in_words(region.officer(), "search")
+    for said in ("探した項目：供給地点住所", "一致のしかた：", "検索語のハッシュ：", "自社分だけ：いいえ"):
+        assert said in page
+    assert "一番町" not in page
+
+
+def test_a_read_of_the_log_tells_its_conditions_in_words(region):
+    officer = region.officer()
+    officer.gets("/audit/reads/", data={"outcome": "refused", "since": "2026-01-02T03:04"})
+    page = in_words(officer, "read_log")
+    assert "操作：閲覧記録の閲覧" in page
+    last_hour = {"since": timezone.now() - timedelta(hours=1), "until": timezone.now()}
+    found = queries.search(queries.Condition(**last_hour, action="read_log"), cursor=None, rows=5)
+    assert any({"開始：2026/01/02 03:04", "結果：拒否"} <= set(line.query) for line in found.lines)
+
+
+def test_every_claim_and_choice_has_its_word(region):
+    at = timezone.now()
+    made = claims(Situation(terminal=recognise(region.nw_terminal, at), card=None, at=at))
+    assert len(made) == len(settings.ACCESS_CLAIMS)
+    assert [claim.name for claim in made if words.word("claim", claim.name) == claim.name] == []
+    codes = {"side": Side, "level": Level, "card_kind": CardKind, "zone": ZoneKind}
+    assert [
+        (kind, code) for kind, every in codes.items() for code in every if words.word(kind, code) == code
+    ] == []
 
 
 def test_an_entry_that_does_not_exist_is_not_found(region):
