@@ -6,20 +6,20 @@ import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import textwrap
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.deploy.supervised import Run, descendants, is_alive, logins, wait_until
+
 CHECKOUT = Path(__file__).resolve().parents[2]
-READY = "try_out"
+READY = "command try_out"
+PROCESSES = {"postgres", "valkey", "worker", "sealer", "witness", "beat", "web"}
 STAND_IN = {
     "config/__init__.py": "from config.celery import app as celery_app",
     "config/celery.py": """
@@ -72,6 +72,14 @@ COMMANDS = {
             connection.execute("INSERT INTO eigyo.supply_point VALUES (%s)", [text])
         """,
     "try_out": "",
+    "witness": """
+        from wsgiref.simple_server import make_server
+        host, port = words[1].split(":")
+        def answer(environ, start_response):
+            start_response("200 OK", [])
+            return [b"ok"]
+        make_server(host, int(port), answer).serve_forever()
+        """,
 }
 COMMAND = """
 import os, pathlib, psycopg
@@ -95,6 +103,9 @@ def checkout() -> Iterator[Path]:
         shutil.copytree(CHECKOUT / "deploy", path / "deploy", ignore=shutil.ignore_patterns("secrets"))
         shutil.copy(CHECKOUT / "requirements.txt", path)
         shutil.copy(CHECKOUT / "manage.py", path)
+        (path / "audit").mkdir()
+        for module in ("__init__.py", "note.py"):
+            shutil.copy(CHECKOUT / "audit" / module, path / "audit")
         files = {file: textwrap.dedent(text) for file, text in STAND_IN.items()}
         for command, text in COMMANDS.items():
             body = textwrap.indent(textwrap.dedent(text), " " * 8)
@@ -105,108 +116,12 @@ def checkout() -> Iterator[Path]:
         yield path
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def wait_until(condition: Callable[[], bool], *, patience: float = 60) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time allowed"
-        time.sleep(0.05)
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def descendants(process: int) -> list[int]:
-    """Return a process and everything below it."""
-    found = [process]
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == process:
-            found += descendants(int(entry.parent.name))
-    return found
-
-
-class Run:
-    """One `python -m deploy.run` in the stand-in checkout."""
-
-    def __init__(self, checkout: Path, *, port: int | None = None) -> None:
-        self.port = port or free_port()
-        self.output = checkout / "output.txt"
-        ours = ("DATABASE_URL", "REDIS_URL", "EIGYO_", "DJANGO_")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
-        own = {
-            "EIGYO_STATE": str(checkout / "state"),
-            "EIGYO_PORT": str(self.port),
-            "UNRELATED_PASSWORD": "x",
-        }
-        with self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.run"],
-                cwd=checkout,
-                env=inherited | own,
-                stdout=output,
-                stderr=output,
-            )
-
-    def wait_until_ready(self) -> "Run":
-        wait_until(lambda: f"command {READY}" in self.text or self.process.poll() is not None)
-        wait_until(lambda: "command" not in self.children())
-        assert self.process.poll() is None, self.text
-        return self
-
-    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    @property
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def children(self) -> dict[str, int]:
-        """Return the process ids of our children by what they are."""
-        found = {}
-        signs = {"postgres": "postgres", "valkey": "valkey-server", "worker": "\0worker\0"}
-        signs |= {"beat": "\0beat\0", "web": "gunicorn"}
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                line = (entry / "cmdline").read_text()
-            except OSError:
-                continue
-            if parent == self.process.pid:
-                names = [name for name, sign in signs.items() if sign in line]
-                found[names[0] if names else "command"] = int(entry.name)
-        return found
-
-    def environment(self, child: str) -> dict[str, str]:
-        text = Path(f"/proc/{self.children()[child]}/environ").read_text()
-        return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
-
-
 @pytest.fixture(scope="class")
 def first(checkout: Path) -> Iterator[Run]:
     """The first start of an installation."""
-    run = Run(checkout).wait_until_ready()
+    run = Run(checkout).wait_until_ready(READY)
     yield run
     assert run.stop() == 0
-
-
-def logins(environment: dict[str, str]) -> set[str]:
-    prefix = "EIGYO_DB_"
-    return {key.removeprefix(prefix) for key in environment if key.startswith(prefix)}
 
 
 class TestFirstStart:
@@ -220,12 +135,23 @@ class TestFirstStart:
             assert answer.read() == b"ok"
 
     def test_gives_each_process_only_its_own_logins(self, first: Run) -> None:
-        held = {name: logins(first.environment(name)) for name in ("web", "worker", "beat")}
+        held = {name: logins(first.environment(name)) for name in PROCESSES - {"postgres", "valkey"}}
         assert held == {
             "web": {"DEFAULT", "NW", "RETAIL", "AUDIT", "LOG"},
             "worker": {"DEFAULT", "FEED", "AUDIT", "LOG"},
+            "sealer": {"SEAL"},
+            "witness": set(),
             "beat": set(),
         }
+
+    @pytest.mark.parametrize(
+        ("variable", "holder"), [("EIGYO_LOG_KEYS", "sealer"), ("EIGYO_WITNESS_KEY", "witness")]
+    )
+    def test_gives_each_signing_key_to_one_process(self, first: Run, variable: str, holder: str) -> None:
+        key = first.environment(holder)[variable]
+        knowing = {name for name in first.children() if key in first.environment(name).values()}
+        assert knowing == {holder}
+        assert len(key) == 64
 
     def test_gives_no_process_what_our_own_environment_holds(self, first: Run) -> None:
         for name in first.children():
@@ -247,9 +173,9 @@ class TestFirstStart:
 
 class TestEnd:
     def test_by_a_signal_stops_everything(self, checkout: Path) -> None:
-        run = Run(checkout).wait_until_ready()
+        run = Run(checkout).wait_until_ready(READY)
         children = run.children()
-        assert set(children) == {"postgres", "valkey", "worker", "beat", "web"}
+        assert set(children) == PROCESSES
         assert run.stop(signal.SIGTERM) == 0
         assert [name for name, process in children.items() if is_alive(process)] == []
 
@@ -262,9 +188,9 @@ class TestEnd:
         assert run.stop(signal.SIGTERM) == 0
         assert [name for name, process in children.items() if is_alive(process)] == []
 
-    @pytest.mark.parametrize("name", ["beat", "postgres"])
+    @pytest.mark.parametrize("name", ["beat", "postgres", "sealer", "witness"])
     def test_of_one_process_ends_all_and_is_explained(self, checkout: Path, name: str) -> None:
-        run = Run(checkout).wait_until_ready()
+        run = Run(checkout).wait_until_ready(READY)
         children = run.children()
         os.kill(children[name], signal.SIGKILL)
         assert run.process.wait(60) == 1
@@ -272,19 +198,19 @@ class TestEnd:
         assert [each for each, process in children.items() if is_alive(process)] == []
 
     def test_of_everything_at_once_does_not_hinder_the_next_start(self, checkout: Path) -> None:
-        run = Run(checkout).wait_until_ready()
+        run = Run(checkout).wait_until_ready(READY)
         children = run.children()
         for process in (run.process.pid, *children.values()):
             os.kill(process, signal.SIGKILL)
         run.process.wait()
         began = time.monotonic()
-        again = Run(checkout, port=run.port).wait_until_ready()
+        again = Run(checkout, port=run.port).wait_until_ready(READY)
         assert time.monotonic() - began < 15
         assert "make_region" not in again.text
         assert again.stop() == 0
 
     def test_of_the_supervisor_alone_takes_everything_with_it(self, checkout: Path) -> None:
-        run = Run(checkout).wait_until_ready()
+        run = Run(checkout).wait_until_ready(READY)
         everything = descendants(run.process.pid)
         run.process.kill()
         run.process.wait()

@@ -1,0 +1,107 @@
+"""`python -m deploy.run` in a checkout, watched from outside."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], bool], *, patience: float = 60) -> None:
+    deadline = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < deadline, "not within the time allowed"
+        time.sleep(0.05)
+
+
+def is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def descendants(process: int) -> list[int]:
+    """Return a process and everything below it."""
+    found = [process]
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(entry.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == process:
+            found += descendants(int(entry.parent.name))
+    return found
+
+
+class Run:
+    """One `python -m deploy.run` of a checkout; its state and its output lie in `place`."""
+
+    def __init__(self, checkout: Path, *, place: Path | None = None, port: int | None = None) -> None:
+        self.port = port or free_port()
+        self.place = place or checkout
+        self.output = self.place / "output.txt"
+        ours = ("DATABASE_URL", "REDIS_URL", "EIGYO_", "DJANGO_")
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
+        own = {
+            "EIGYO_STATE": str(self.place / "state"),
+            "EIGYO_PORT": str(self.port),
+            "UNRELATED_PASSWORD": "x",
+        }
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "deploy.run"],
+                cwd=checkout,
+                env=inherited | own,
+                stdout=output,
+                stderr=output,
+            )
+
+    def wait_until_ready(self, sign: str) -> "Run":
+        wait_until(lambda: sign in self.text or self.process.poll() is not None)
+        wait_until(lambda: "command" not in self.children())
+        assert self.process.poll() is None, self.text
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def children(self) -> dict[str, int]:
+        """Return the process ids of our children by what they are."""
+        found = {}
+        signs = {"postgres": "postgres", "valkey": "valkey-server", "sealer": "\0seal\0"}
+        signs |= {"worker": "\0worker\0", "beat": "\0beat\0", "web": "gunicorn", "witness": "\0witness\0"}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                line = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if parent == self.process.pid:
+                names = [name for name, sign in signs.items() if sign in line]
+                found[names[0] if names else "command"] = int(entry.name)
+        return found
+
+    def environment(self, child: str) -> dict[str, str]:
+        text = Path(f"/proc/{self.children()[child]}/environ").read_text()
+        return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
+
+
+def logins(environment: dict[str, str]) -> set[str]:
+    prefix = "EIGYO_DB_"
+    return {key.removeprefix(prefix) for key in environment if key.startswith(prefix)}
