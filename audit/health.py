@@ -14,7 +14,6 @@ class Part(StrEnum):
     SEALING = "sealing"
     WITNESS = "witness"
     PARTITIONS = "partitions"
-    VERIFICATION = "verification"
     ARCHIVE = "archive"
 
 

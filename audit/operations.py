@@ -1,24 +1,44 @@
-"""Upkeep of the read log (appending is in `log`): partitions, sealing, publishing, and how they are."""
+"""Upkeep of the read log: partitions, sealing, publishing, verifying, and how they are."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
-from django.db import connections
+from django.conf import settings
+from django.db import DatabaseError, connections
 
-from audit import health, publication, sealer
+from audit import health, publication, sealer, verifications, verifier
+from audit import log as read_log
+from audit.choices import Action, Outcome
+from audit.entry import Actor, Entry
 from audit.health import Part
 
 log = structlog.get_logger(__name__)
 
 
+class PartitionsUnfit(Exception):
+    """A month has no partition, or entries fell into the default one; the message says which (Japanese)."""
+
+
 def make_partitions(*, months_ahead: int) -> int:
     """Create the monthly partitions up to `months_ahead`; return how many were missing.
 
-    The work is done by a function of the log's owner; this role may only call it.
+    The work is done by functions of the log's owner, which also keep its outcome where officers see
+    it; this role may only call them. Raises PartitionsUnfit when a month or its entries are not in place.
     """
-    with connections["default"].cursor() as cursor:
-        cursor.execute("SELECT audit.make_partitions(%s)", [months_ahead])
-        return int(cursor.fetchone()[0])
+    made, cause = 0, None
+    with connections[settings.READ_LOG_APP_ALIAS].cursor() as cursor:
+        try:
+            cursor.execute("SELECT audit.make_partitions(%s)", [months_ahead])
+            made = int(cursor.fetchone()[0])
+        except DatabaseError as error:
+            cause = error
+        cursor.execute("SELECT fine, message FROM audit.check_partitions(%s)", [months_ahead])
+        fine, message = cursor.fetchone()
+    if cause or not fine:
+        log.error("read_log_upkeep", part=Part.PARTITIONS.value, message=message)
+        raise PartitionsUnfit(message) from cause
+    return made
 
 
 def seal_everything(*, at: datetime) -> int:
@@ -56,6 +76,45 @@ def publish(*, at: datetime) -> None:
         raise
     else:
         health.note(Part.WITNESS, "立会人の署名がそろっています。", fine=True, at=at)
+
+
+def verify(
+    *,
+    asked_by: str,
+    clock: Callable[[], datetime],
+    first: int | None = None,
+    size: int | None = None,
+    progress: verifier.Progress = lambda checked: None,
+) -> verifier.Verdict:
+    """Verify the log, keep the run as a row and its verdict as an entry of the log.
+
+    Without `first` it begins where the last good verification ended.
+    """
+    size = verifier.signed_size() if size is None else size
+    if first is None:
+        first = verifications.verified_size() // verifier.CHUNK * verifier.CHUNK
+    run = verifications.begin(asked_by=asked_by, first=first, size=size, at=clock())
+
+    def advance(checked: int) -> None:
+        verifications.advance(run, checked)
+        progress(checked)
+
+    verdict = verifier.verify(first=first, size=size, progress=advance)
+    finding = str(verdict.first_bad or "")
+    read_log.append(
+        [
+            Entry(
+                actor=Actor(person=asked_by),
+                action=Action.VERIFY_LOG,
+                outcome=Outcome.ALLOWED if verdict.is_fine else Outcome.REFUSED,
+                at=clock(),
+                request=f"verification-{run}",
+                query={"first": str(first), "size": str(size), "finding": finding},
+            )
+        ]
+    )
+    verifications.end(run, fine=verdict.is_fine, finding=finding, at=clock())
+    return verdict
 
 
 def _fails(part: Part, message: str, at: datetime) -> None:

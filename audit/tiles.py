@@ -64,9 +64,15 @@ class Tiles:
                 write(self.folder / tile_path(level, index + at // WIDTH, len(tile)), b"".join(tile))
                 if len(tile) == WIDTH:
                     full.append(perfect_root(tile))
+                    self._drop_partial(level, index + at // WIDTH)
             level, start, hashes = level + 1, index, full
         self.size += len(leaves)
         self._subtree.cache_clear()
+
+    def _drop_partial(self, level: int, index: int) -> None:
+        """Remove what a full tile replaces, which the standard allows."""
+        for partial in (self.folder / f"{tile_path(level, index)}.p").glob("*"):
+            partial.unlink()
 
     def _read_subtree(self, level: int, index: int) -> bytes:
         tile_level, rise = divmod(level, HEIGHT)

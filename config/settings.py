@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
+from celery.schedules import crontab
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
@@ -101,11 +102,11 @@ _ALIASES = {
     "audit": env.database("EIGYO_DB_AUDIT", _LOG_WRITE),
     "log": env.database("EIGYO_DB_LOG", "-c statement_timeout=10000 -c default_transaction_read_only=on"),
     "seal": env.database("EIGYO_DB_SEAL", "-c synchronous_commit=on"),
+    "retain": env.database("EIGYO_DB_RETAIN", "-c synchronous_commit=on"),
     "owner": env.database("EIGYO_DB_OWNER"),
 }
-DATABASES = {alias: value for alias, value in _ALIASES.items() if value}
-if "default" not in DATABASES:
-    DATABASES = {"default": {"ENGINE": "django.db.backends.dummy"}}
+_NO_DATABASE = {"default": {"ENGINE": "django.db.backends.dummy"}}
+DATABASES = _NO_DATABASE | {alias: value for alias, value in _ALIASES.items() if value}
 _SERVES_CUSTOMERS = not TOOL_RUN and {"nw", "retail"} & set(DATABASES)
 if _SERVES_CUSTOMERS and not (QUERY_HASH_KEY and "audit" in DATABASES):
     raise ImproperlyConfigured(
@@ -141,6 +142,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "verify-log": {
+        "task": "audit.tasks.verify",
+        "schedule": crontab(hour=3, minute=10),
+        "kwargs": {"asked_by": "system"},
+    },
 }
 # Only the sealer's worker holds the log's signing key and its login.
 CELERY_TASK_ROUTES = {
@@ -153,6 +159,8 @@ READ_LOG_ORIGIN = env.text("EIGYO_LOG_ORIGIN", "eigyo.invalid/read-log")
 READ_LOG_KEYS = env.words("EIGYO_LOG_KEYS")
 READ_LOG_FOLDER = env.text("EIGYO_LOG_FOLDER")
 READ_LOG_POLICY = env.text("EIGYO_LOG_POLICY")
+READ_LOG_ARCHIVE = env.text("EIGYO_LOG_ARCHIVE")
+READ_LOG_YEARS = int(env.text("EIGYO_LOG_YEARS", "5"))
 WITNESS_NAME = env.text("EIGYO_WITNESS_NAME", "eigyo.invalid/witness")
 WITNESS_KEY = env.text("EIGYO_WITNESS_KEY")
 WITNESS_STORE = env.text("EIGYO_WITNESS_STORE")
