@@ -35,6 +35,14 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
+def decoded(text: str) -> bytes:
+    """Return the bytes of Base64 text that is written in the one way there is."""
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data).decode() != text:
+        raise Bad("Base64の書き方が正しくありません。")
+    return data
+
+
 def root_of(hashes: list[bytes]) -> bytes:
     """Return the root of any number of leaf hashes (RFC 6962)."""
     stack: list[bytes] = []
@@ -92,7 +100,7 @@ class Policy:
 
     def _add(self, vkey: str, kind: int, witness: str) -> None:
         name, key_id, material = vkey.split("+", 2)
-        raw = base64.b64decode(material)
+        raw = decoded(material)
         expected = sha256(name.encode() + b"\n" + raw)[:4].hex()
         if raw[0] != kind or len(raw) != 33 or key_id != expected:
             raise Bad(f"信頼方針の鍵が正しくありません：{name}")
@@ -114,7 +122,7 @@ def open_checkpoint(note: str, policy: Policy, *, witnessed: bool = True) -> tup
     by_log, witnesses = False, set()
     for line in lines.splitlines():
         name, _, encoded = line.removeprefix(DASH).partition(" ")
-        signature = base64.b64decode(encoded)
+        signature = decoded(encoded)
         known = policy.keys.get((name, signature[:4]))
         if known is None:
             continue
@@ -133,7 +141,7 @@ def open_checkpoint(note: str, policy: Policy, *, witnessed: bool = True) -> tup
         raise Bad("チェックポイントに、信頼する鍵による記録の署名がありません。")
     if witnessed and not policy.met_by(policy.quorum, witnesses):
         raise Bad("チェックポイントに、立会人の署名がそろっていません。")
-    return int(size), base64.b64decode(root)
+    return int(size), decoded(root)
 
 
 def tile_path(kind: str, index: int, width: int) -> str:
@@ -224,10 +232,10 @@ def verify_proof(text: str, policy: Policy) -> tuple[int, str]:
         or not lines[2].startswith("index ")
     ):
         raise Bad("証明ファイルの形が正しくありません。")
-    payload = base64.b64decode(lines[1].removeprefix("extra "))
+    payload = decoded(lines[1].removeprefix("extra "))
     index = int(lines[2].removeprefix("index "))
     size, root = open_checkpoint(note, policy)
-    path = [base64.b64decode(line) for line in lines[3:]]
+    path = [decoded(line) for line in lines[3:]]
     if index >= size or root_of_path(path, sha256(b"\x00" + payload), index, size) != root:
         raise Bad("証明がチェックポイントのルートに達しません。記録か証明が変えられています。")
     check_canonical(payload, index)
