@@ -8,6 +8,8 @@ from typing import Self
 from audit.note import LOG, NoteError, Opened, VerifierKey, open_note
 from audit.tree import HASH_BYTES
 
+LARGEST_SIZE = 2**63 - 1
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -24,20 +26,26 @@ class Checkpoint:
         if len(lines) < 4 or lines[-1] or not lines[0]:
             raise NoteError("a checkpoint has three lines")
         origin, size, root = lines[:3]
-        if not (size.isascii() and size.isdecimal()) or (size != "0" and size.startswith("0")):
-            raise NoteError("the size of a checkpoint is a plain decimal number")
         try:
             decoded = base64.b64decode(root, validate=True)
         except (binascii.Error, ValueError) as error:
             raise NoteError("the root of a checkpoint is base64") from error
         if len(decoded) != HASH_BYTES:
             raise NoteError("the root of a checkpoint has 32 bytes")
-        return cls(origin, int(size), decoded)
+        return cls(origin, plain_size(size), decoded)
 
     @property
     def text(self) -> str:
         """Return what is signed."""
         return f"{self.origin}\n{self.size}\n{base64.b64encode(self.root).decode()}\n"
+
+
+def plain_size(text: str) -> int:
+    """Read the size of a tree, as a checkpoint and its witness write it. Raises NoteError."""
+    plain = text.isascii() and text.isdecimal() and (text == "0" or not text.startswith("0"))
+    if not plain or len(text) > len(str(LARGEST_SIZE)) or int(text) > LARGEST_SIZE:
+        raise NoteError("the size of a tree is a plain decimal number")
+    return int(text)
 
 
 def open_checkpoint(note: str, keys: list[VerifierKey]) -> tuple[Checkpoint, Opened]:

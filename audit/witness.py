@@ -5,7 +5,6 @@ rewrites the log and signs again with the log's key is found here. One endpoint,
 """
 
 import base64
-import binascii
 import sqlite3
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from audit import tree
-from audit.checkpoint import Checkpoint
+from audit.checkpoint import Checkpoint, plain_size
 from audit.note import LOG, NoteError, Signer, VerifierKey, open_note
 
 MOST_PROOF_LINES = 63
@@ -49,17 +48,16 @@ class Request:
         """Read the body; raise Refusal (400) when it is malformed."""
         head, separator, note = body.partition("\n\n")
         first, *lines = head.split("\n")
-        size = first.removeprefix("old ")
-        plain = size.isascii() and size.isdecimal() and (size == "0" or not size.startswith("0"))
-        if not separator or not first.startswith("old ") or not plain or len(lines) > MOST_PROOF_LINES:
+        if not separator or not first.startswith("old ") or len(lines) > MOST_PROOF_LINES:
             raise Refusal(HTTPStatus.BAD_REQUEST)
         try:
+            old = plain_size(first.removeprefix("old "))
             proof = [base64.b64decode(line, validate=True) for line in lines]
-        except binascii.Error as error:
+        except ValueError as error:
             raise Refusal(HTTPStatus.BAD_REQUEST) from error
         if any(len(node) != tree.HASH_BYTES for node in proof):
             raise Refusal(HTTPStatus.BAD_REQUEST)
-        return cls(int(size), proof, note)
+        return cls(old, proof, note)
 
     def format(self) -> str:
         """Return the body."""
