@@ -5,6 +5,7 @@ Not from the request: so it is true for commands and jobs as well.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from auditlog.context import set_extra_data
 from django.db import IntegrityError, connection, models, transaction
@@ -32,3 +33,15 @@ def save(row: models.Model, *, by: Staff | None, at: datetime, fields: Sequence[
     """Save one row as it is. `by` is None where the system itself acts."""
     with set_extra_data({"actor": by, "timestamp": at}):
         row.save(update_fields=fields)
+
+
+def suspend(row: Any, *, reason: str, by: Staff | None, at: datetime) -> None:
+    """Stop a card or a terminal; what is open on it ends with the next request."""
+    row.suspended_at, row.suspended_reason = at, reason
+    save(row, by=by, at=at)
+
+
+def resume(row: Any, *, by: Staff, at: datetime) -> None:
+    """Let a card or a terminal work again."""
+    row.suspended_at, row.suspended_reason = None, ""
+    save(row, by=by, at=at)

@@ -6,13 +6,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accesscontrol import forms, operations, tables
+from accesscontrol import changes, forms, operations, tables
 from accesscontrol.http import ViewerRequest
 from accesscontrol.models import Card
 from accesscontrol.registers import DESK
 from accesscontrol.registry import history
+from accesscontrol.suspension import Suspendable
 
 desk_only = permission_required(DESK, raise_exception=True)
 
@@ -60,24 +61,11 @@ def pin(request: ViewerRequest, pk: int) -> HttpResponse:
     return render(request, "registry/small_form.html", context, status=400 if form.errors else 200)
 
 
-@require_POST
-@desk_only
-def suspend(request: ViewerRequest, pk: int) -> HttpResponse:
-    """Stop a card at once."""
-    form = forms.ReasonForm(request.POST)
-    if form.is_valid():
-        found = get_object_or_404(Card, pk=pk)
-        operations.suspend_card(found, reason=form.cleaned_data["reason"], by=request.user, at=request.at)
-        messages.success(request, "職員証を停止しました。開いている利用は次の操作で終わります。")
-    else:
-        messages.error(request, "停止の理由を入力してください。")
-    return redirect("card", pk=pk)
-
-
-@require_POST
-@desk_only
-def resume(request: ViewerRequest, pk: int) -> HttpResponse:
-    """Let a card work again."""
-    operations.resume_card(get_object_or_404(Card, pk=pk), by=request.user, at=request.at)
-    messages.success(request, "職員証の停止を解除しました。")
-    return redirect("card", pk=pk)
+CARDS = Suspendable(
+    model=Card,
+    word="職員証",
+    page="card",
+    permission=DESK,
+    suspend=changes.suspend,
+    resume=changes.resume,
+)

@@ -292,15 +292,3 @@ def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
     card.pin_hash = make_password(pin)
     card.failed_attempts, card.locked_until = 0, None
     changes.save(card, by=by, at=at)
-
-
-def suspend_card(card: Card, *, reason: str, by: Staff, at: datetime) -> None:
-    """Stop a card; its open session dies on the next request."""
-    card.suspended_at, card.suspended_reason = at, reason
-    changes.save(card, by=by, at=at)
-
-
-def resume_card(card: Card, *, by: Staff, at: datetime) -> None:
-    """Let a suspended card work again."""
-    card.suspended_at, card.suspended_reason = None, ""
-    changes.save(card, by=by, at=at)

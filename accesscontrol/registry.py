@@ -4,7 +4,10 @@ A register names its model, form, columns and permission; every write goes throu
 """
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import django_filters
 import django_tables2 as tables
@@ -33,37 +36,33 @@ HISTORY_ROWS = 50
 _PERIOD = re.compile(r"\[(.+), (.+)\)")  # as the change history keeps a half-open range
 
 
+@dataclass(frozen=True, kw_only=True)
 class Register:
-    """One register: what it lists and how it is edited. Subclass and set the attributes."""
+    """One register: what it lists at a time, how it is edited, who may."""
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    lead: ClassVar[str] = ""
-    model: ClassVar[type[models.Model]]
-    form: ClassVar[type[forms.ModelForm[Any]]]
-    table: ClassVar[type[tables.Table]]
-    view_permission: ClassVar[str]
-    edit_permission: ClassVar[str]
-    search_fields: ClassVar[tuple[str, ...]] = ()
-    detail_url: ClassVar[str] = ""
+    name: str
+    title: str
+    lead: str = ""
+    model: type[models.Model]
+    form: type[forms.ModelForm[Any]]
+    table: type[tables.Table]
+    rows: Callable[[datetime], QuerySet[Any]]
+    view_permission: str
+    edit_permission: str
+    search_fields: tuple[str, ...]
+    detail_url: str = ""
 
-    @classmethod
-    def rows(cls, request: Any) -> QuerySet[Any]:
-        """Return the rows of the list."""
-        raise LookupError(f"{cls.__name__} names no rows")
-
-    @classmethod
-    def urls(cls) -> list[URLPattern]:
+    def urls(self) -> list[URLPattern]:
         """Return the routes of this register."""
-        made = {"register": cls}
+        made = {"register": self}
         return [
-            path(f"{cls.name}/", RegisterList.as_view(**made), name=cls.name),
-            path(f"{cls.name}/new/", RegisterEdit.as_view(**made), name=f"{cls.name}_new"),
-            path(f"{cls.name}/<int:pk>/edit/", RegisterEdit.as_view(**made), name=f"{cls.name}_edit"),
+            path(f"{self.name}/", RegisterList.as_view(**made), name=self.name),
+            path(f"{self.name}/new/", RegisterEdit.as_view(**made), name=f"{self.name}_new"),
+            path(f"{self.name}/<int:pk>/edit/", RegisterEdit.as_view(**made), name=f"{self.name}_edit"),
         ]
 
 
-def filterset(register: type[Register]) -> type[django_filters.FilterSet]:
+def filterset(register: Register) -> type[django_filters.FilterSet]:
     """Return a filter with one search box over the register's text columns."""
 
     def search(queryset: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
@@ -73,7 +72,7 @@ def filterset(register: type[Register]) -> type[django_filters.FilterSet]:
         return queryset.filter(condition)
 
     return type(
-        f"{register.__name__}Filter",
+        f"{register.name.title()}Filter",
         (django_filters.FilterSet,),
         {"q": django_filters.CharFilter(label="さがす", method=search), "__module__": __name__},
     )
@@ -82,7 +81,7 @@ def filterset(register: type[Register]) -> type[django_filters.FilterSet]:
 class _Guarded(View):
     """A page of a register, open to the duty that carries its permission."""
 
-    register: type[Register] = Register
+    register: Register = None  # type: ignore[assignment]  # as_view gives it
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Refuse other duties."""
@@ -103,7 +102,8 @@ class RegisterList(_Guarded, SingleTableMixin, FilterView):
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return the register's rows."""
-        return self.register.rows(self.request)
+        request: Any = self.request
+        return self.register.rows(request.at)
 
     def get_filterset_class(self) -> type[django_filters.FilterSet]:
         """Return the register's search box."""

@@ -4,13 +4,14 @@ from django.urls import path
 
 from accesscontrol import desk, views
 from accesscontrol.registers import REGISTERS
+from accesscontrol.suspension import Resume, Suspend
 
 urlpatterns = [
     *(route for register in REGISTERS for route in register.urls()),
     path("cards/<int:pk>/", desk.card, name="card"),
     path("cards/<int:pk>/pin/", desk.pin, name="card_pin"),
-    path("cards/<int:pk>/suspend/", desk.suspend, name="card_suspend"),
-    path("cards/<int:pk>/resume/", desk.resume, name="card_resume"),
+    path("cards/<int:pk>/suspend/", Suspend.as_view(of=desk.CARDS), name="card_suspend"),
+    path("cards/<int:pk>/resume/", Resume.as_view(of=desk.CARDS), name="card_resume"),
     path("", views.home, name="home"),
     path("start/", views.start, name="start"),
     path("start/purpose/", views.purpose, name="purpose"),

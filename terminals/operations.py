@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accesscontrol import changes
+from accesscontrol.changes import suspend
 from accesscontrol.models import Staff
 from accesscontrol.operations import note
 from accesscontrol.situation import Situation, terminal_clearance
@@ -180,18 +181,11 @@ def revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datet
     changes.save(certificate, by=by, at=at)
 
 
-def suspend(terminal: Terminal, *, reason: str, by: Staff | None, at: datetime) -> None:
-    """Stop a terminal; `by` is None when the system itself found a contradiction."""
-    terminal.suspended_at, terminal.suspended_reason = at, reason
-    changes.save(terminal, by=by, at=at)
-
-
 def resume(terminal: Terminal, *, by: Staff, at: datetime) -> None:
     """Lift a suspension. Raises ValidationError while the contradiction that caused it is still there."""
     if fault := contradiction(queries.recognise(terminal, at)):
         raise ValidationError(f"まだ解消していないため再開できません。{fault}")
-    terminal.suspended_at, terminal.suspended_reason = None, ""
-    changes.save(terminal, by=by, at=at)
+    changes.resume(terminal, by=by, at=at)
 
 
 def quarantine(recognised: RecognisedTerminal, *, at: datetime) -> bool:

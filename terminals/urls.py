@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from accesscontrol.suspension import Resume, Suspend
 from terminals import views
 from terminals.registers import REGISTERS
 
@@ -10,8 +11,8 @@ urlpatterns = [
     *(route for register in REGISTERS for route in register.urls()),
     path("terminals/<int:pk>/", views.terminal, name="terminal"),
     path("terminals/<int:pk>/code/", views.issue_code, name="issue_code"),
-    path("terminals/<int:pk>/suspend/", views.suspend, name="suspend_terminal"),
-    path("terminals/<int:pk>/resume/", views.resume, name="resume_terminal"),
+    path("terminals/<int:pk>/suspend/", Suspend.as_view(of=views.TERMINALS), name="suspend_terminal"),
+    path("terminals/<int:pk>/resume/", Resume.as_view(of=views.TERMINALS), name="resume_terminal"),
     path("terminals/<int:pk>/revoke/", views.revoke_devices, name="revoke_devices"),
     path("terminals/<int:pk>/certificates/", views.add_certificate, name="add_certificate"),
     path(

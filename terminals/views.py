@@ -11,9 +11,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accesscontrol import changes
 from accesscontrol.forms import ReasonForm
 from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, terminal_verdict, verdict
 from accesscontrol.registry import history
+from accesscontrol.suspension import Suspendable
 from terminals import forms, operations, queries
 from terminals.middleware import set_device_cookie
 from terminals.models import Terminal, TerminalCertificate
@@ -41,31 +43,14 @@ def issue_code(request: ViewerRequest, pk: int) -> HttpResponse:
     return render(request, "terminals/terminal.html", _page(request, pk) | {"code": code})
 
 
-@require_POST
-@may_manage
-def suspend(request: ViewerRequest, pk: int) -> HttpResponse:
-    """Stop a terminal."""
-    form = ReasonForm(request.POST)
-    if form.is_valid():
-        found = get_object_or_404(Terminal, pk=pk)
-        operations.suspend(found, reason=form.cleaned_data["reason"], by=request.user, at=request.at)
-        messages.success(request, "端末の利用を停止しました。開いている利用は次の操作で終わります。")
-    else:
-        messages.error(request, "停止の理由を入力してください。")
-    return redirect("terminal", pk=pk)
-
-
-@require_POST
-@may_manage
-def resume(request: ViewerRequest, pk: int) -> HttpResponse:
-    """Lift a suspension, unless its cause is still there."""
-    try:
-        operations.resume(get_object_or_404(Terminal, pk=pk), by=request.user, at=request.at)
-    except ValidationError as error:
-        messages.error(request, error.message)
-    else:
-        messages.success(request, "端末の停止を解除しました。")
-    return redirect("terminal", pk=pk)
+TERMINALS = Suspendable(
+    model=Terminal,
+    word="端末",
+    page="terminal",
+    permission=MANAGE,
+    suspend=changes.suspend,
+    resume=operations.resume,
+)
 
 
 @require_POST

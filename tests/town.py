@@ -50,7 +50,7 @@ class Town:
 
     def _arguments(self, url: Url) -> dict[str, Any]:
         wanted = url.pattern.pattern.regex.groupindex
-        register: type[Register] | None = getattr(url.pattern.callback, "view_initkwargs", {}).get("register")
+        register: Register | None = getattr(url.pattern.callback, "view_initkwargs", {}).get("register")
         if register and "pk" in wanted:
             return {"pk": register.model._default_manager.latest("pk").pk}
         known = self.rows.get(url.route.split("/")[0], {})

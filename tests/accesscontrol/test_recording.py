@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from accesscontrol import changes
 from accesscontrol.models import Organisation, Posting, Staff
-from accesscontrol.operations import suspend_card
 from terminals import operations as terminal_desk
 from terminals.models import Deployment, Terminal
 from tests.people import ALWAYS, Person
@@ -154,7 +153,7 @@ class TestHistory:
 
     def test_names_who_stopped_a_card(self, region):
         who, card = region.cards["card_desk"].staff, region.cards["nw_clerk"]
-        suspend_card(card, reason="紛失の届け", by=who, at=self.AT)
+        changes.suspend(card, reason="紛失の届け", by=who, at=self.AT)
         entry = LogEntry.objects.get_for_object(card).latest("id")
         assert (entry.actor, entry.timestamp) == (who, self.AT)
 

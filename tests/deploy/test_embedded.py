@@ -6,14 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import redis
+
+from tests.processes import descendants, is_alive, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -58,33 +59,6 @@ def environment_inside(*arguments: object, **more: str) -> dict[str, str]:
     assert finished.returncode == 0, finished.stderr
     seen: dict[str, str] = json.loads(finished.stdout)
     return seen
-
-
-def wait_until(condition: Callable[[], bool], *, patience: float = 30) -> None:
-    deadline = time.monotonic() + patience
-    while not condition():
-        assert time.monotonic() < deadline, "not within the time allowed"
-        time.sleep(0.02)
-
-
-def descendants(process: int) -> list[int]:
-    """Return a process and everything below it."""
-    found = [process]
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(entry.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == process:
-            found += descendants(int(entry.parent.name))
-    return found
-
-
-def is_alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class Running:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.supervised import Run, descendants, is_alive, logins, wait_until
+from tests.deploy.supervised import Run, logins
+from tests.processes import descendants, is_alive, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY = "command try_out"

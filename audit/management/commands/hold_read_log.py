@@ -22,7 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--by", required=True, metavar="職員番号", help="実行する職員の番号")
         parser.add_argument("--release", type=int, metavar="番号", help="解除する指定の番号")
         parser.add_argument("--since", type=_moment, metavar="日時", help="対象の期間の始め（日本時間）")
-        parser.add_argument("--until", type=_moment, metavar="日時", help="対象の期間の終わり（この時刻の前まで）")
+        parser.add_argument(
+            "--until", type=_moment, metavar="日時", help="対象の期間の終わり（この時刻の前まで）"
+        )
         parser.add_argument("--point", default="", metavar="番号", help="供給地点特定番号（省くとすべて）")
         parser.add_argument("--person", default="", metavar="職員番号", help="閲覧した職員（省くとすべて）")
         parser.add_argument("--reason", default="", metavar="理由", help="案件の番号など、保全する理由")
