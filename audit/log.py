@@ -37,7 +37,7 @@ def append(entries: Sequence[Entry]) -> list[Receipt]:
     payloads = [entry.payload() for entry in entries]
     try:
         connection = connections[ALIAS]
-        if connection.in_atomic_block:
+        if connection.in_atomic_block or not connection.get_autocommit():
             raise LogUnavailable("the read log must not be written inside a transaction")
         with connection.cursor() as cursor:
             cursor.execute(

@@ -52,6 +52,10 @@ def database(name: str, options: str = "") -> dict[str, object] | None:
         "OPTIONS": {
             "connect_timeout": 3,
             "tcp_user_timeout": 5000,
+            # A server that vanished while we wait for its answer is given up in seconds, not in hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
             "options": f"-c timezone=UTC -c jit=off {options}".strip(),
         },
     }

@@ -12,11 +12,9 @@ from urllib.parse import parse_qs, urldefrag, urlencode, urljoin, urlsplit
 
 from django.test import Client
 
-from tests.guarantees.logbook import Logbook
+from tests.guarantees.logbook import DISCLOSURES, Logbook
 from tests.guarantees.markup import Node, tree
 from tests.guarantees.shown import NUMBER, Shown, numbers, shown
-
-DISCLOSURES = ("list", "open", "print")
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def in_lines(text: str) -> Iterator[Shown]:
     """Read an export: a field in a column, a mask as 閲覧対象外; a line cut short shows what it holds."""
     for line in text.splitlines():
         cells = dict(
-            zip(("number", "address", "holder_name", "contract_capacity"), line.split(","), strict=False)
+            zip(("number", "address", "holder_name", "contract_capacity"), line.split("\t"), strict=False)
         )
         values = {name: cell for name, cell in cells.items() if cell != "閲覧対象外"}
         if NUMBER.fullmatch(values.get("number", "")):
