@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lock run check test prove
+.PHONY: help setup develop lock run check test prove bench-log
 
 help: ## この一覧を表示する
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: ## 実行に必要なものを .venv に入れる（ハッシュ検証つき）
 	@sh deploy/install.sh requirements.txt
@@ -37,3 +37,6 @@ test: check ## check のあと、使い捨てのデータベースですべて�
 
 prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
 	EIGYO_PROVE=1 $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest tests/guarantees $(ARGS)
+
+bench-log: develop ## 閲覧記録の速さと大きさを測る（ARGS="--entries 1000000 10000000"）
+	$(PYTHON) -m deploy.embedded run --state build/bench --database eigyo_bench -- $(PYTHON) -m bench.read_log $(ARGS)
