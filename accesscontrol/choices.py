@@ -50,7 +50,7 @@ class EndReason(TextChoices):
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Duty.INQUIRY: frozenset(),
-    Duty.COMPLIANCE: frozenset({"audit.read_log", "accesscontrol.review_alerts"}),
+    Duty.COMPLIANCE: frozenset({"audit.read_log", "audit.withhold_readings", "accesscontrol.review_alerts"}),
     Duty.TERMINAL_ADMIN: frozenset({"terminals.manage_terminals", "terminals.view_terminals"}),
     Duty.CARD_DESK: frozenset({"accesscontrol.manage_cards"}),
     Duty.TERMINAL_CONTRACTOR: frozenset({"terminals.view_terminals"}),

@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 
 from accesscontrol import queries
-from accesscontrol.choices import Duty
+from accesscontrol.choices import PERMISSIONS, Duty
 from accesscontrol.clearance import Side
 from accesscontrol.viewer import Viewer
+from audit import integrity
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,20 @@ INQUIRY_MENU = (
     MenuItem("供給地点の検索", "/points/", "search"),
     MenuItem("自分の閲覧履歴", "/me/reads/", "history"),
 )
+LOG_MENU = (
+    MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
+    MenuItem("誰が見たか", "/audit/points/", "user-search"),
+    MenuItem("開示の保留", "/audit/withholdings/", "eye-off"),
+    MenuItem("改ざん検証", "/audit/integrity/", "fingerprint-pattern"),
+)
 MENUS: dict[str, tuple[MenuItem, ...]] = {
     Duty.INQUIRY: INQUIRY_MENU,
     Duty.COMPLIANCE: (
-        MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
+        *LOG_MENU,
         MenuItem("通報", "/alerts/", "flag"),
     ),
     Duty.INTERNAL_AUDITOR: (
-        MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
+        *LOG_MENU,
         MenuItem("端末台帳", "/terminals/", "monitor"),
     ),
     Duty.TERMINAL_ADMIN: (
@@ -82,8 +89,14 @@ def viewing_conditions(request: Any) -> dict[str, Any]:
     viewer: Viewer | None = getattr(request, "viewer", None)
     if viewer is None:
         return {"band": None, "menu": [], "here": request.path, "use": ""}
-    use = request.session_row.pk
-    return {"band": band(viewer), "menu": menu(viewer), "here": request.path, "use": use}
+    reads_log = "audit.read_log" in PERMISSIONS.get(duty_of(viewer), ())
+    return {
+        "band": band(viewer),
+        "menu": menu(viewer),
+        "here": request.path,
+        "use": request.session_row.pk,
+        "integrity": integrity.verdict(at=request.at) if reads_log else None,
+    }
 
 
 def menu(viewer: Viewer) -> list[MenuItem]:

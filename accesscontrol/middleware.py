@@ -29,6 +29,7 @@ from audit.log import LogUnavailable
 logger = get_logger(__name__)
 Next = Callable[[Any], HttpResponse]
 TOUCH_EVERY_SECONDS = 10
+PROGRESS = "/audit/integrity/progress/"
 
 
 class RequestIdMiddleware:
@@ -136,8 +137,8 @@ def _session(request: Any) -> WorkSession | None:
 
 
 def _left_by_itself(request: HttpRequest) -> bool:
-    """Tell whether an unattended page leaves the screen: that is no use, or two open tabs never go idle."""
-    return request.path == "/start/" and "idle" in request.GET
+    """Tell whether a page asks by itself, to leave the screen or to show progress: nobody is using it then."""
+    return request.path == PROGRESS or (request.path == "/start/" and "idle" in request.GET)
 
 
 def _viewer(request: Any, card: CardFacts, decided: Clearance, session: WorkSession) -> Viewer:

@@ -201,7 +201,7 @@ class WorkSession(models.Model):
 
 
 class Alert(models.Model):
-    """通報: a refusal that points to a wrong binding, for compliance. Copies, no foreign keys."""
+    """通報: a refusal that points to a wrong binding, or trouble with the read log. Copies, no foreign keys."""
 
     raised_at = models.DateTimeField()
     codes = ArrayField(models.CharField(max_length=8))
@@ -211,6 +211,7 @@ class Alert(models.Model):
     person = models.CharField(max_length=100, blank=True)
     place = models.CharField(max_length=120, blank=True)
     log_entry = models.BigIntegerField(null=True)
+    occurrence = models.CharField(max_length=80, blank=True)
     notified_at = models.DateTimeField(null=True)
     acknowledged_at = models.DateTimeField(null=True)
     acknowledged_by = models.CharField(max_length=100, blank=True)
@@ -218,6 +219,11 @@ class Alert(models.Model):
     class Meta:
         verbose_name = "通報"
         indexes: ClassVar = [models.Index(fields=["-raised_at"], name="alert_newest")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                name="one_alert_per_occurrence", fields=["occurrence"], condition=~Q(occurrence="")
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{' '.join(self.codes)} {self.summary}"

@@ -18,12 +18,13 @@ from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
 from accesscontrol.purposes import check_purpose
 from accesscontrol.situation import Situation, TerminalFacts, clearance
 from accesscontrol.viewer import describe
-from audit import log
+from audit import integrity, log
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
 
 PIN_DIGITS = 6
 SUMMARY_LENGTH = 200
+LOG_TROUBLE = "L-101"
 ALERT_QUIET = timedelta(minutes=10)  # the same disagreement again is on the log, not told twice
 
 
@@ -251,6 +252,22 @@ def _log(
     return note(actor, action, outcome=outcome, reasons=codes, at=situation.at, request=request)
 
 
+def watch_read_log(*, at: datetime) -> int:
+    """Raise one alert for each trouble with the read log's upkeep that lasts; return how many are new."""
+    raised = 0
+    for part, message, since in integrity.ailing(at=at):
+        _, new = Alert.objects.get_or_create(
+            occurrence=f"{part.part} {since.isoformat()}",
+            defaults={
+                "raised_at": at,
+                "codes": [LOG_TROUBLE],
+                "summary": f"{part.label}：{message}"[:SUMMARY_LENGTH],
+            },
+        )
+        raised += new
+    return raised
+
+
 def notify_alerts(*, at: datetime) -> int:
     """Mail the alerts not yet told; each is marked in the transaction that tells it, so none is lost."""
     told = 0
@@ -258,8 +275,7 @@ def notify_alerts(*, at: datetime) -> int:
         for alert in Alert.objects.select_for_update(skip_locked=True).filter(notified_at__isnull=True)[:50]:
             send_mail(
                 f"【通報】{' '.join(alert.codes)} {alert.summary}",
-                f"端末 {alert.terminal_number or '不明'}\n場所 {alert.place or '不明'}\n"
-                f"職員証 {alert.card_number or 'なし'}\n閲覧記録 {alert.log_entry}\n",
+                _particulars(alert),
                 None,
                 settings.ALERT_RECIPIENTS,
             )
@@ -267,6 +283,15 @@ def notify_alerts(*, at: datetime) -> int:
             alert.save(update_fields=["notified_at"])
             told += 1
     return told
+
+
+def _particulars(alert: Alert) -> str:
+    if alert.occurrence:
+        return f"{alert.summary}\n閲覧記録の状態は「改ざん検証」の画面で確かめてください。\n"
+    return (
+        f"端末 {alert.terminal_number or '不明'}\n場所 {alert.place or '不明'}\n"
+        f"職員証 {alert.card_number or 'なし'}\n閲覧記録 {alert.log_entry}\n"
+    )
 
 
 def acknowledge_alert(alert: Alert, *, by: Staff, at: datetime) -> None:

@@ -13,6 +13,12 @@ def notify_alerts() -> None:
 
 
 @shared_task
+def watch_read_log() -> None:
+    """Tell compliance of trouble with the read log."""
+    operations.watch_read_log(at=timezone.now())
+
+
+@shared_task
 def close_idle_sessions() -> None:
     """End sessions nobody uses."""
     operations.close_idle_sessions(at=timezone.now())

@@ -6,6 +6,9 @@ from datetime import date
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 1280, 200, 52, 12, 26
 STEPS = (1, 2, 5)
+SATURDAY = 5
+MOST_LABELS = 16
+WIDEST_BAR = 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,19 @@ class Bar:
     day: date
     entries: int
     refused: int
+    left: float
+    slot: float
     x: float
     width: float
     y: float
     height: float
     refused_height: float
+    labelled: bool
+
+    @property
+    def weekend(self) -> bool:
+        """Tell whether it is a Saturday or a Sunday."""
+        return self.day.weekday() >= SATURDAY
 
     @property
     def middle(self) -> float:
@@ -37,6 +48,8 @@ class Chart:
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
+    top: int = TOP
+    room: int = HEIGHT - TOP - BOTTOM
     base: int = HEIGHT - BOTTOM
 
 
@@ -46,16 +59,20 @@ def daily(days: Sequence[tuple[date, int, int]]) -> Chart | None:
         return None
     top = _round_up(max(entries for _, entries, _ in days))
     room, slot = HEIGHT - TOP - BOTTOM, (WIDTH - LEFT) / len(days)
+    every = -(-len(days) // MOST_LABELS)
     bars = [
         Bar(
             day=day,
             entries=entries,
             refused=refused,
-            x=round(LEFT + slot * number + slot * 0.15, 1),
-            width=round(min(slot * 0.7, 48), 1),
+            left=round(LEFT + slot * number, 1),
+            slot=round(slot, 1),
+            x=round(LEFT + slot * number + max(slot * 0.15, (slot - WIDEST_BAR) / 2), 1),
+            width=round(min(slot * 0.7, WIDEST_BAR), 1),
             y=round(TOP + room * (1 - entries / top), 1),
             height=round(room * entries / top, 1),
             refused_height=round(room * refused / top, 1),
+            labelled=number % every == 0,
         )
         for number, (day, entries, refused) in enumerate(days)
     ]

@@ -20,6 +20,7 @@ class Action(TextChoices):
     EXPORT_LOG = "export_log", "閲覧記録の出力"
     VERIFY_LOG = "verify_log", "閲覧記録の検証"
     RETAIN_LOG = "retain_log", "閲覧記録の保存と廃棄"
+    WITHHOLD_LOG = "withhold_log", "本人への開示の保留"
 
 
 class Outcome(TextChoices):
@@ -41,6 +42,40 @@ class Purpose(TextChoices):
     LOG_REVIEW = "log_review", "閲覧記録の点検"
     REGISTRY = "registry", "台帳の管理"
     OTHER = "other", "その他"
+
+
+class Period(TextChoices):
+    """A period that moves with the clock, so that a saved condition stays what its name says."""
+
+    DAY = "24h", "直近24時間"
+    WEEK = "7d", "直近7日"
+    MONTH = "30d", "直近30日"
+    THIS_MONTH = "this_month", "今月"
+    LAST_MONTH = "last_month", "先月"
+
+
+class Flag(TextChoices):
+    """What an entry says by itself that an officer looks at first."""
+
+    NOT_OWN = "not_own", "小売側の職員 × 自社でない地点"
+    OFF_HOURS = "off_hours", "時間外（22時〜6時）"
+    DUTY_BY_DAY = "duty_by_day", "当直対応 × 日中"
+    EXCEPTION = "exception", "閲覧対象外または拒否"
+
+    @property
+    def short(self) -> str:
+        """Return the word that fits beside an entry."""
+        return {"not_own": "小売×他社分", "off_hours": "時間外", "duty_by_day": "日中の当直"}.get(
+            self.value, str(self.label)
+        )
+
+
+class Withheld(TextChoices):
+    """What is kept out of the answers to customers while an investigation runs."""
+
+    POINT = "point", "供給地点"
+    PERSON = "person", "職員"
+    CASE = "case", "受付・工事番号"
 
 
 FIELD_LABELS = {

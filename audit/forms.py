@@ -1,59 +1,184 @@
-"""Shape of a search of the read log."""
+"""Shape of the officer's input: a search of the log, a point and a period, a withholding, a name."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
+from django.utils import timezone
 
-from audit.choices import Action, Outcome
-from audit.queries import Condition, default_period
+from audit.choices import Action, Flag, Outcome, Period, Purpose, Withheld
+from audit.queries import NAMES, Condition, default_period
 
 _ANY = [("", "すべて")]
+_POINT = r"^\d{22}$"
+_BAD_POINT = "供給地点特定番号は22桁の数字で入力してください。"
+_DAYS = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 30}
+
+
+def period(name: str, at: datetime) -> tuple[datetime, datetime]:
+    """Return a relative period as it is now; months are Tokyo months."""
+    if name in _DAYS:
+        return at - timedelta(days=_DAYS[Period(name)]), default_period(at)[1]
+    first = timezone.localtime(at).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if name == Period.THIS_MONTH:
+        return first, default_period(at)[1]
+    return (first - timedelta(days=1)).replace(day=1), first
+
+
+def _moment(label: str, example: str) -> forms.DateTimeField:
+    return forms.DateTimeField(
+        label=label,
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        error_messages={
+            "invalid": f"{label.split('（', maxsplit=1)[0]}の日時を「{example}」の形で入力してください。"
+        },
+    )
 
 
 class ConditionForm(forms.Form):
-    """Time, terminal, card, person, point, outcome, action; an empty field means any."""
+    """Period, who, with what, on which point, why, with which result; an empty field means any."""
 
-    since = forms.DateTimeField(
-        label="開始",
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        error_messages={"invalid": "開始の日時を「2026-11-22T09:00」の形で入力してください。"},
-    )
-    until = forms.DateTimeField(
-        label="終了（この時刻の前まで）",
-        required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-        error_messages={"invalid": "終了の日時を「2026-11-22T18:00」の形で入力してください。"},
-    )
-    terminal = forms.CharField(label="端末番号", required=False, max_length=16)
-    card = forms.CharField(label="職員証番号", required=False, max_length=10)
+    period = forms.ChoiceField(label="期間", required=False, choices=[("", "日時で指定"), *Period.choices])
+    since = _moment("開始", "2026-11-22T09:00")
+    until = _moment("終了（この時刻の前まで）", "2026-11-22T18:00")
     person = forms.CharField(label="職員番号", required=False, max_length=7)
+    card = forms.CharField(label="職員証番号", required=False, max_length=10)
+    terminal = forms.CharField(label="端末番号", required=False, max_length=16)
     point = forms.RegexField(
-        r"^\d{22}$",
-        label="供給地点特定番号",
-        required=False,
-        error_messages={"invalid": "供給地点特定番号は22桁の数字で入力してください。"},
+        _POINT, label="供給地点特定番号", required=False, error_messages={"invalid": _BAD_POINT}
     )
-    outcome = forms.ChoiceField(label="結果", required=False, choices=_ANY + Outcome.choices)
+    purpose = forms.ChoiceField(label="利用目的", required=False, choices=_ANY + Purpose.choices)
     action = forms.ChoiceField(label="操作", required=False, choices=_ANY + Action.choices)
+    outcome = forms.ChoiceField(label="結果", required=False, choices=_ANY + Outcome.choices)
+    flags = forms.MultipleChoiceField(
+        label="着眼点", required=False, choices=Flag.choices, widget=forms.CheckboxSelectMultiple
+    )
+
+    @classmethod
+    def of(cls, given: QueryDict) -> "ConditionForm":
+        """Return the form for a query; without any time it looks at the last seven days."""
+        data = given.copy()
+        if not any(data.get(name) for name in ("period", "since", "until")):
+            data["period"] = Period.WEEK.value
+        return cls(data)
 
     def clean(self) -> dict[str, Any]:
-        """Check the order of the two times."""
-        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        """Check that the period is said once, and the order of the two times."""
+        given = self.cleaned_data
+        since, until = given.get("since"), given.get("until")
+        if given.get("period") and (since or until):
+            self.add_error("period", "日時で指定するときは、期間を「日時で指定」にしてください。")
         if since and until and until <= since:
             self.add_error("until", "終了は開始より後の日時にしてください。")
-        return self.cleaned_data
+        return given
 
     def condition(self, at: datetime) -> Condition:
-        """Return the search; without times, the last seven days."""
+        """Return the search as of now; an end without a beginning means the seven days before it."""
         given = self.cleaned_data
-        since, until = default_period(at)
-        if given.get("until"):
-            until = given["until"]
-        if given.get("since"):
-            since = given["since"]
-        elif given.get("until"):
-            since = until - timedelta(days=7)
-        names = ("terminal", "card", "person", "point", "outcome", "action")
-        return Condition(since=since, until=until, **{name: given.get(name, "") for name in names})
+        if given["period"]:
+            since, until = period(given["period"], at)
+        else:
+            until = given["until"] or default_period(at)[1]
+            since = given["since"] or until - timedelta(days=7)
+        names = {name: given[name] for name in NAMES}
+        return Condition(since=since, until=until, flags=tuple(given["flags"]), **names)
+
+    def query(self, *, only_period: bool = False) -> QueryDict:
+        """Return the search as the query of its page: what was given and nothing else."""
+        given = self.cleaned_data
+        query = QueryDict(mutable=True)
+        for name in ("since", "until"):
+            if given[name]:
+                query[name] = timezone.localtime(given[name]).strftime("%Y-%m-%dT%H:%M:%S")
+        for name in ("period",) if only_period else ("period", *NAMES):
+            if given[name]:
+                query[name] = given[name]
+        if given["flags"] and not only_period:
+            query.setlist("flags", given["flags"])
+        return query
+
+
+class SaveForm(forms.Form):
+    """A name for a search, and the search."""
+
+    name = forms.CharField(label="名前", max_length=40)
+    query = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
+
+    def clean_query(self) -> str:
+        """Keep only a search this page understands, in its own writing."""
+        search = ConditionForm.of(QueryDict(self.cleaned_data["query"]))
+        if not search.is_valid():
+            raise forms.ValidationError("条件を読み取れません。")
+        return search.query().urlencode()
+
+
+def _day(label: str, **more: Any) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": f"{label}を「2026-11-22」の形で入力してください。"},
+        **more,
+    )
+
+
+class PointForm(forms.Form):
+    """Which point a customer asks about, and over which days."""
+
+    number = forms.RegexField(
+        _POINT, label="供給地点特定番号", error_messages={"invalid": _BAD_POINT, "required": _BAD_POINT}
+    )
+
+
+class AnswerForm(forms.Form):
+    """The days an answer covers (both included), and whether staff are named in it."""
+
+    first = _day("開始日", required=False)
+    last = _day("終了日", required=False)
+    names = forms.BooleanField(label="職員の氏名を載せる", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """Check the order of the days."""
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first and last and last < first:
+            self.add_error("last", "終了日は開始日より後の日にしてください。")
+        return self.cleaned_data
+
+    def days(self, at: datetime) -> tuple[datetime, datetime]:
+        """Return the period from midnight to midnight; without days, the year up to today."""
+        last = self.cleaned_data["last"] or timezone.localtime(at).date()
+        first = self.cleaned_data["first"] or last - timedelta(days=365)
+        return _midnight(first), _midnight(last + timedelta(days=1))
+
+
+class WithholdForm(forms.Form):
+    """What is withheld from answers, through which day, and why."""
+
+    kind = forms.ChoiceField(label="対象", choices=Withheld.choices)
+    subject = forms.CharField(label="番号", max_length=80)
+    last = _day("保留の最終日", required=True)
+    reason = forms.CharField(label="理由", max_length=200)
+
+    def clean(self) -> dict[str, Any]:
+        """Check that the number is one of its kind."""
+        kind, subject = self.cleaned_data.get("kind"), self.cleaned_data.get("subject", "")
+        if kind == Withheld.POINT and subject and not (len(subject) == 22 and subject.isdecimal()):
+            self.add_error("subject", _BAD_POINT)
+        return self.cleaned_data
+
+    def until(self) -> datetime:
+        """Return the first moment at which answers are whole again."""
+        return _midnight(self.cleaned_data["last"] + timedelta(days=1))
+
+
+class ReleaseForm(forms.Form):
+    """Which withholding ends, and why."""
+
+    kind = forms.ChoiceField(choices=Withheld.choices)
+    subject = forms.CharField(max_length=80)
+    reason = forms.CharField(label="解除の理由", max_length=200)
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

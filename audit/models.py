@@ -29,7 +29,24 @@ class LogEntry(models.Model):
         managed = False
         db_table = "entry"
         default_permissions = ()
-        permissions = [("read_log", "閲覧記録を見る")]
+        permissions = [("read_log", "閲覧記録を見る"), ("withhold_readings", "本人への開示を保留する")]
 
     def __str__(self) -> str:
         return f"{self.id} {self.action} {self.point}"
+
+
+class SavedCondition(models.Model):
+    """A search one officer keeps under a name: the query of the page, relative periods as they are."""
+
+    id = models.BigAutoField(primary_key=True)
+    person = models.CharField(max_length=7)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=1000)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(name="one_condition_of_a_name", fields=["person", "name"])]
+
+    def __str__(self) -> str:
+        return self.name

@@ -3,22 +3,20 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connections
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import TruncDay
-from django.utils import timezone
+from django.db.models import Q, QuerySet
 
-from audit import words
-from audit.choices import FIELD_LABELS, Action, Outcome, Purpose
+from audit import flags, words
+from audit.choices import FIELD_LABELS, Action, Flag, Outcome, Purpose
 from audit.entry import Actor
 from audit.models import LogEntry
 
 ALIAS = "log"
 COUNT_LIMIT = 10_000
-MOST_DAYS = 62
+NAMES = ("terminal", "card", "person", "point", "purpose", "outcome", "action")
 _ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
 
 
@@ -32,13 +30,16 @@ class Condition:
     card: str = ""
     person: str = ""
     point: str = ""
+    purpose: str = ""
     outcome: str = ""
     action: str = ""
+    flags: tuple[str, ...] = ()
 
     def chosen(self) -> dict[str, str]:
         """Return the conditions given, by name, for the entry that records this very search."""
-        names = ("terminal", "card", "person", "point", "outcome", "action")
-        given = {name: value for name in names if (value := str(getattr(self, name)))}
+        given = {name: value for name in NAMES if (value := str(getattr(self, name)))}
+        if self.flags:
+            given["flags"] = ",".join(self.flags)
         return {"since": self.since.isoformat(), "until": self.until.isoformat(), **given}
 
 
@@ -63,6 +64,11 @@ class Line:
     def masked(self) -> list[str]:
         """Return the fields withheld, in words."""
         return [FIELD_LABELS.get(name, name) for name in self.detail["masked"]]
+
+    @property
+    def flags(self) -> list[Flag]:
+        """Return what is flagged, without what the result says already."""
+        return [flag for flag in flags.of(self.detail, self.logged_at) if flag is not Flag.EXCEPTION]
 
     @property
     def card_kind(self) -> str:
@@ -92,7 +98,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page, newest first; `older` is the cursor of the next page or None."""
+    """One page, newest first; above the limit `count` is an estimate. `older` is the cursor of the next page."""
 
     lines: list[Line]
     count: int
@@ -101,15 +107,12 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """The five figures above the list, for the same conditions."""
+class Coverage:
+    """For how much of a period there is a log at all, and up to where it is sealed."""
 
-    entries: int
-    points: int
-    people: int
-    terminals: int
-    masked: int
-    refused: int
+    since: datetime | None
+    percent: int
+    sealed_until: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,50 +130,33 @@ class OwnReading:
 
 def search(condition: Condition, *, cursor: str | None, rows: int) -> Page:
     """Return one page. A cursor that is not ours reads as the first page."""
-    matching = _matching(condition)
-    count = matching.order_by()[: COUNT_LIMIT + 1].count()
+    matching = every = entries(condition)
+    count = every.order_by()[: COUNT_LIMIT + 1].count()
+    exact = count <= COUNT_LIMIT
     if position := _position(cursor):
         logged_at, number = position
         matching = matching.filter(Q(logged_at__lt=logged_at) | Q(logged_at=logged_at, id__lt=number))
     found = list(matching.order_by("-logged_at", "-id")[: rows + 1])
     lines = [_line(entry) for entry in found[:rows]]
     older = _cursor(found[rows - 1]) if len(found) > rows else None
-    return Page(lines, min(count, COUNT_LIMIT), count <= COUNT_LIMIT, older)
+    return Page(lines, count if exact else max(COUNT_LIMIT, _estimate(every)), exact, older)
+
+
+def entries(condition: Condition) -> QuerySet[LogEntry]:
+    """Return the entries a condition describes, in no order."""
+    where = Q(logged_at__gte=condition.since, logged_at__lt=condition.until)
+    for name in NAMES:
+        if value := getattr(condition, name):
+            where &= Q(**{name: value})
+    for flag in condition.flags:
+        where &= flags.where(flag)
+    return LogEntry.objects.using(ALIAS).filter(where)
 
 
 def entry(number: int) -> Line | None:
     """Return one entry by its number."""
     found = LogEntry.objects.using(ALIAS).filter(id=number).first()
     return _line(found) if found else None
-
-
-def figures(condition: Condition) -> Figures:
-    """Count entries, distinct points, people and terminals, and the exceptions."""
-    counted = _matching(condition).aggregate(
-        entries=Count("id"),
-        points=Count("point", distinct=True),
-        people=Count("person", distinct=True),
-        terminals=Count("terminal", distinct=True),
-        masked=Count("id", filter=Q(outcome=Outcome.MASKED)),
-        refused=Count("id", filter=Q(outcome=Outcome.REFUSED)),
-    )
-    return Figures(**counted)
-
-
-def by_day(condition: Condition) -> list[tuple[date, int, int]]:
-    """Return (Tokyo day, entries, refusals) for each day of the period, at most MOST_DAYS."""
-    days = (
-        _matching(condition)
-        .annotate(day=TruncDay("logged_at"))
-        .values("day")
-        .annotate(entries=Count("id"), refused=Count("id", filter=Q(outcome=Outcome.REFUSED)))
-        .order_by("day")
-    )
-    counted = {day["day"].date(): (day["entries"], day["refused"]) for day in days}
-    first = timezone.localtime(condition.since)
-    span = (timezone.localtime(condition.until) - first).days + 1
-    wanted = [first.date() + timedelta(days=step) for step in range(min(span, MOST_DAYS))]
-    return [(day, *counted.get(day, (0, 0))) for day in wanted]
 
 
 def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]:
@@ -199,10 +185,20 @@ def times_opened(person: str, point: str, *, since: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def covered_since() -> datetime | None:
-    """Return the time of the first entry: before it the log says nothing."""
-    first = LogEntry.objects.using(ALIAS).order_by("logged_at").values_list("logged_at", flat=True)
-    return first.first()
+def coverage(condition: Condition, *, at: datetime) -> Coverage:
+    """Return how much of the period up to `at` the log covers; before its first entry it says nothing."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute(
+            "SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1),"
+            " (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1)"
+        )
+        first, sealed_until = cursor.fetchone()
+    until = min(condition.until, at)
+    asked = (until - condition.since).total_seconds()
+    if first is None or asked <= 0:
+        return Coverage(first, 0, sealed_until)
+    there = max((until - max(condition.since, first)).total_seconds(), 0)
+    return Coverage(first, int(there * 100 / asked), sealed_until)
 
 
 def default_period(at: datetime) -> tuple[datetime, datetime]:
@@ -210,12 +206,12 @@ def default_period(at: datetime) -> tuple[datetime, datetime]:
     return at - timedelta(days=7), at + timedelta(minutes=1)
 
 
-def _matching(condition: Condition) -> QuerySet[LogEntry]:
-    where = Q(logged_at__gte=condition.since, logged_at__lt=condition.until)
-    for name in ("terminal", "card", "person", "point", "outcome", "action"):
-        if value := getattr(condition, name):
-            where &= Q(**{name: value})
-    return LogEntry.objects.using(ALIAS).filter(where)
+def _estimate(matching: QuerySet[LogEntry]) -> int:
+    """Return the planner's estimate to two digits."""
+    plan = json.loads(matching.order_by().explain(format="json"))
+    number = int(plan[0]["Plan"]["Plan Rows"])
+    step: int = 10 ** max(len(str(number)) - 2, 0)
+    return number // step * step
 
 
 def _line(found: LogEntry) -> Line:

@@ -1,18 +1,25 @@
 """The officer's pages on the read log. Every one of these reads is on the log itself."""
 
+from datetime import timedelta
 from typing import Any, Protocol
 
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
 
-from audit import chart, log, queries
-from audit.choices import Action, Outcome
+from audit import chart, integrity, links, log, overview, queries, readings, review, tasks
+from audit.choices import Action, Outcome, Withheld
 from audit.entry import Actor, Entry
-from audit.forms import ConditionForm
+from audit.forms import AnswerForm, ConditionForm, PointForm, ReleaseForm, SaveForm, WithholdForm
 
 ROWS = 50
+POINT_DIGITS = 22
+STUCK_AFTER = timedelta(hours=1)  # a run that was killed does not keep the button for ever
+may_read = permission_required("audit.read_log", raise_exception=True)
+may_withhold = permission_required("audit.withhold_readings", raise_exception=True)
 
 
 class _Viewer(Protocol):
@@ -26,37 +33,40 @@ class LoggedRequest(HttpRequest):
     id: str
     at: Any
     viewer: _Viewer
+    user: Any
 
 
 @require_safe
-@permission_required("audit.read_log", raise_exception=True)
+@may_read
 def reads(request: LoggedRequest) -> HttpResponse:
     """Search the read log."""
-    form = ConditionForm(request.GET or None)
-    if form.is_bound and not form.is_valid():
+    form = ConditionForm.of(request.GET)
+    if not form.is_valid():
         return render(request, "audit/reads.html", {"form": form}, status=400)
-    if not form.is_bound:
-        form = ConditionForm({})
-        form.is_valid()
     condition = form.condition(request.at)
     _note(request, condition.chosen())
     page = queries.search(condition, cursor=request.GET.get("older"), rows=ROWS)
-    days = queries.by_day(condition)
+    figures = overview.overview(condition)
     context = {
         "form": form,
         "condition": condition,
         "page": page,
-        "older_query": _with(request, older=page.older) if page.older else "",
-        "newest_query": _with(request) if request.GET.get("older") else "",
-        "figures": queries.figures(condition),
-        "chart": chart.daily(days),
-        "covered_since": queries.covered_since(),
+        "menus": links.menus(form),
+        "chips": links.chips(form),
+        "same_period": links.same_period(form),
+        "older_query": links.paged(form, page.older) if page.older else "",
+        "newest_query": form.query().urlencode() if request.GET.get("older") else "",
+        "figures": figures,
+        "chart": chart.daily(figures.days),
+        "coverage": queries.coverage(condition, at=request.at),
+        "saved": review.saved_conditions(request.viewer.actor.person),
+        "save_form": SaveForm(initial={"query": form.query().urlencode()}),
     }
     return render(request, "audit/reads.html", context)
 
 
 @require_safe
-@permission_required("audit.read_log", raise_exception=True)
+@may_read
 def read(request: LoggedRequest, number: int) -> HttpResponse:
     """Show one entry whole."""
     _note(request, {"entry": str(number)})
@@ -66,22 +76,199 @@ def read(request: LoggedRequest, number: int) -> HttpResponse:
     return render(request, "audit/read.html", {"line": line})
 
 
-def _note(request: LoggedRequest, query: dict[str, str]) -> None:
-    """Put the officer's own read on the log before anything of it is shown."""
+@require_POST
+@may_read
+def save_condition(request: LoggedRequest) -> HttpResponse:
+    """Keep a search under a name."""
+    form = SaveForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "名前を40文字以内で入力してください。")
+        return redirect("reads")
+    name, query = form.cleaned_data["name"], form.cleaned_data["query"]
+    try:
+        review.save_condition(name=name, query=query, by=request.viewer.actor.person, at=request.at)
+    except review.TooManySaved:
+        messages.error(
+            request, f"保存できる条件は{review.MOST_SAVED}件までです。使わないものを消してください。"
+        )
+    else:
+        messages.success(request, f"条件「{name}」を保存しました。")
+    return redirect(f"{reverse('reads')}?{query}")
+
+
+@require_POST
+@may_read
+def forget_condition(request: LoggedRequest, pk: int) -> HttpResponse:
+    """Drop one of one's own searches."""
+    review.forget_condition(pk, by=request.viewer.actor.person)
+    messages.success(request, "保存した条件を消しました。")
+    return redirect("reads")
+
+
+@require_safe
+@may_read
+def points(request: LoggedRequest) -> HttpResponse:
+    """Ask which point a customer wants to know about."""
+    form = PointForm(request.GET or None)
+    if form.is_bound and form.is_valid():
+        return redirect("point_readings", point=form.cleaned_data["number"])
+    return render(request, "audit/points.html", {"form": form}, status=400 if form.errors else 200)
+
+
+@require_safe
+@may_read
+def point_readings(request: LoggedRequest, point: str) -> HttpResponse:
+    """誰が見たか: the readings of one point, with what is withheld marked for the officer."""
+    return _answer(request, point, "audit/point_readings.html", Action.READ_LOG)
+
+
+@require_safe
+@may_read
+def point_answer(request: LoggedRequest, point: str) -> HttpResponse:
+    """Show the sheet the customer gets; what is withheld is neither on it nor counted."""
+    return _answer(request, point, "audit/point_answer.html", Action.EXPORT_LOG)
+
+
+def _answer(request: LoggedRequest, point: str, template: str, action: Action) -> HttpResponse:
+    if not (len(point) == POINT_DIGITS and point.isascii() and point.isdecimal()):
+        raise Http404
+    form = AnswerForm(request.GET)
+    if not form.is_valid():
+        return render(request, "audit/point_readings.html", {"form": form, "point": point}, status=400)
+    since, until = form.days(request.at)
+    query = {"disclosure": point, "since": since.isoformat(), "until": until.isoformat()}
+    _note(request, query | ({"names": "1"} if form.cleaned_data["names"] else {}), action=action)
+    condition = queries.Condition(since=since, until=until, point=point)
+    context = {
+        "form": form,
+        "point": point,
+        "condition": condition,
+        "names": form.cleaned_data["names"],
+        "found": readings.readings(point, since=since, until=until, at=request.at),
+        "coverage": queries.coverage(condition, at=request.at),
+        "query": request.GET.urlencode(),
+        "may_withhold": request.user.has_perm("audit.withhold_readings"),
+    }
+    return render(request, template, context)
+
+
+@require_safe
+@may_read
+def withholdings(request: LoggedRequest) -> HttpResponse:
+    """List what is withheld from answers to customers now."""
+    form = WithholdForm(initial={name: request.GET.get(name, "") for name in ("kind", "subject")})
+    return _withholdings(request, form)
+
+
+@require_POST
+@may_withhold
+def withhold(request: LoggedRequest) -> HttpResponse:
+    """Withhold a point, a person or a case from answers through a day."""
+    form = WithholdForm(request.POST)
+    if not form.is_valid():
+        return _withholdings(request, form, status=400)
+    given = form.cleaned_data
+    if form.until() <= request.at:
+        form.add_error("last", "保留の最終日は今日か、それより後の日にしてください。")
+        return _withholdings(request, form, status=400)
+    kind, until = Withheld(given["kind"]), form.until()
+    said = {kind.value: given["subject"], "until": until.isoformat(), "reason": given["reason"]}
+    _note(request, said, action=Action.WITHHOLD_LOG)
+    review.withhold(
+        kind=kind,
+        subject=given["subject"],
+        until=until,
+        reason=given["reason"],
+        by=request.viewer.actor.person,
+        at=request.at,
+    )
+    messages.success(request, "本人への開示を保留しました。")
+    return redirect("withholdings")
+
+
+@require_POST
+@may_withhold
+def release(request: LoggedRequest) -> HttpResponse:
+    """End a withholding before its day."""
+    form = ReleaseForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "解除の理由を入力してください。")
+        return redirect("withholdings")
+    given = form.cleaned_data
+    said = {given["kind"]: given["subject"], "until": request.at.isoformat(), "reason": given["reason"]}
+    _note(request, said, action=Action.WITHHOLD_LOG)
+    review.release(
+        kind=Withheld(given["kind"]),
+        subject=given["subject"],
+        reason=given["reason"],
+        by=request.viewer.actor.person,
+        at=request.at,
+    )
+    messages.success(request, "保留を解除しました。")
+    return redirect("withholdings")
+
+
+def _withholdings(request: LoggedRequest, form: WithholdForm, *, status: int = 200) -> HttpResponse:
+    _note(request, {"withholdings": "1"})
+    context = {
+        "form": form,
+        "now": readings.withholdings(at=request.at),
+        "may_withhold": request.user.has_perm("audit.withhold_readings"),
+    }
+    return render(request, "audit/withholdings.html", context, status=status)
+
+
+@require_safe
+@may_read
+def integrity_page(request: LoggedRequest) -> HttpResponse:
+    """改ざん検証: how far the log is sealed, witnessed and verified."""
+    _note(request, {"integrity": "1"})
+    trusted = integrity.policy()
+    checkpoints = integrity.checkpoints(trusted)
+    context = {
+        "sealed": integrity.sealed(),
+        "parts": [(part, part.trouble(request.at)) for part in integrity.health()],
+        "checkpoints": checkpoints,
+        "published": next((each for each in checkpoints if each.published_at), None),
+        "keys": integrity.keys(trusted),
+        "quorum": trusted.quorum if trusted else "",
+        **_runs(),
+    }
+    return render(request, "audit/integrity.html", context)
+
+
+@require_safe
+@may_read
+def progress(request: LoggedRequest) -> HttpResponse:
+    """Show how far the verifier is: figures of its runs only, no entry of the log."""
+    return render(request, "audit/verification.html", _runs())
+
+
+@require_POST
+@may_read
+def verify(request: LoggedRequest) -> HttpResponse:
+    """Have the log verified; the verdict is an entry of the log when it is there."""
+    if any(run.running and request.at - run.started_at < STUCK_AFTER for run in integrity.runs()):
+        messages.error(request, "いま検証しています。終わってからもう一度押してください。")
+    else:
+        tasks.verify.delay(request.viewer.actor.person)
+        messages.success(request, "検証を始めます。この画面を閉じても続きます。")
+    return redirect("integrity")
+
+
+def _runs() -> dict[str, Any]:
+    runs = integrity.runs()
+    return {"runs": runs, "running": next((run for run in runs if run.running), None)}
+
+
+def _note(request: LoggedRequest, query: dict[str, str], *, action: Action = Action.READ_LOG) -> None:
+    """Put what the officer does on the log before anything of it is shown."""
     entry = Entry(
         actor=request.viewer.actor,
-        action=Action.READ_LOG,
+        action=action,
         outcome=Outcome.ALLOWED,
         at=request.at,
         request=request.id,
         query=query,
     )
     log.append([entry])
-
-
-def _with(request: HttpRequest, **changes: str) -> str:
-    query = request.GET.copy()
-    query.pop("older", None)
-    for name, value in changes.items():
-        query[name] = value
-    return query.urlencode()

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
-from audit.choices import Action, Outcome
+from audit.choices import Action, Flag, Outcome, Purpose
 
 _OWN: dict[str, dict[str, str]] = {
     "query": {
@@ -23,9 +23,20 @@ _OWN: dict[str, dict[str, str]] = {
         "outcome": "結果",
         "action": "操作",
         "entry": "記録",
+        "purpose": "利用目的",
+        "flags": "着眼点",
+        "disclosure": "誰が見たか",
+        "names": "氏名を載せる",
+        "withholdings": "開示の保留",
+        "integrity": "改ざん検証",
+        "case": "受付・工事番号",
+        "reason": "理由",
     },
     "query.outcome": dict(Outcome.choices),
     "query.action": dict(Action.choices),
+    "query.purpose": dict(Purpose.choices),
+    "query.flags": dict(Flag.choices),
+    **{kind: {"1": "はい"} for kind in ("query.names", "query.withholdings", "query.integrity")},
 }
 
 

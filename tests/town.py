@@ -89,5 +89,5 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
         "alerts": {"pk": alert.pk},
         "points": {"number": OTHER_LOW},
         "api": {"number": OTHER_LOW},
-        "audit": {"number": ReadLog.from_now().mark},
+        "audit": {"number": ReadLog.from_now().mark, "point": OTHER_LOW, "pk": 0},
     }

@@ -65,7 +65,15 @@ function tick() {
 }
 countAfresh();
 setInterval(tick, 1000);
-document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) countAfresh(); });
+// What a page asks by itself (progress) is no use of it, here as on the server.
+document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && !("unattended" in event.detail.elt.dataset)) countAfresh(); });
+// One way to say the period: a relative one empties the two times, a time takes the relative one away.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("form[data-period]");
+  if (!form) return;
+  if (event.target.name === "period" && event.target.value) for (const time of form.querySelectorAll("[name=since], [name=until]")) time.value = "";
+  if (["since", "until"].includes(event.target.name) && event.target.value) form.querySelector("[name=period]").value = "";
+});
 document.addEventListener("htmx:afterSettle", offerCopy);
 // When another card begins on this terminal, or a session ends, the other tabs go blank at once.
 const tabs = new BroadcastChannel("eigyo-use");

@@ -78,7 +78,17 @@ TABLE: dict[str, Row] = {
     "api_supply_points": program(*CLERKS, query="?q=一番町"),
     "api_supply_point": program(*CLERKS),
     **same(on_terminals(200, outsider=401), "openapi", "api_docs"),
-    **same(only("officer", "auditor"), "reads", "read"),
+    **same(
+        only("officer", "auditor"),
+        *("reads", "read", "point_question", "point_readings", "point_answer"),
+        *("withholdings", "integrity", "verification_progress"),
+    ),
+    **same(
+        only("officer", "auditor", status=302, method="POST"),
+        *("save_condition", "forget_condition", "verify_log"),
+    ),
+    "withhold": only("officer", status=400, method="POST"),
+    "release": only("officer", status=302, method="POST"),
     "alerts": only("officer"),
     "acknowledge_alert": only("officer", status=302, method="POST"),
     **same(
