@@ -127,6 +127,11 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "Asia/Tokyo"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "notify-alerts": {"task": "accesscontrol.tasks.notify_alerts", "schedule": timedelta(seconds=20)},
+    "watch-read-log": {
+        "task": "accesscontrol.tasks.watch_read_log",
+        "schedule": timedelta(seconds=20),
+        "options": {"expires": 20},
+    },
     "close-idle-sessions": {
         "task": "accesscontrol.tasks.close_idle_sessions",
         "schedule": timedelta(minutes=1),
