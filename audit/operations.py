@@ -33,7 +33,9 @@ def make_partitions(*, months_ahead: int) -> int:
             made = int(cursor.fetchone()[0])
         except DatabaseError as error:
             cause = error
-        cursor.execute("SELECT fine, message FROM audit.check_partitions(%s)", [months_ahead])
+        cursor.execute(
+            "SELECT fine, message FROM audit.check_months(%s, %s)", [months_ahead, settings.READ_LOG_YEARS]
+        )
         fine, message = cursor.fetchone()
     if cause or not fine:
         log.error("read_log_upkeep", part=Part.PARTITIONS.value, message=message)

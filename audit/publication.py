@@ -22,6 +22,7 @@ from audit.tiles import TileMissing, Tiles, write
 from audit.trust import Policy, Witness
 
 CHECKPOINT = "checkpoint"
+MINIMUM_INDEX = "minimum-index"
 _LOCK = 0x7469_6C65
 _LEAVES = 65_536
 _WITNESS_TIMEOUT = 5  # seconds
@@ -73,7 +74,9 @@ def publish(*, at: datetime) -> Checkpoint | None:
         if not cursor.fetchone()[0]:
             return None
         try:
-            return _publish(at)
+            checkpoint = _publish(at)
+            _publish_minimum_index()
+            return checkpoint
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
@@ -96,6 +99,19 @@ def _publish(at: datetime) -> Checkpoint | None:
         cursor.execute("UPDATE checkpoint SET note = %s, published_at = %s WHERE size = %s", [note, at, size])
     write(folder / CHECKPOINT, note.encode())
     return Checkpoint(settings.READ_LOG_ORIGIN, size, root)
+
+
+def _publish_minimum_index() -> None:
+    """Say from which leaf on every entry is still there (tlog-tiles, pruning); never beyond the checkpoint."""
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("SELECT max(minimum_index) FROM dropped_month")
+        (minimum,) = cursor.fetchone()
+    checkpoint = published()
+    if minimum is not None and checkpoint is not None:
+        path = Path(settings.READ_LOG_FOLDER) / MINIMUM_INDEX
+        text = f"{min(minimum, checkpoint.size)}\n".encode()
+        if not path.exists() or path.read_bytes() != text:
+            write(path, text)
 
 
 def write_tiles(folder: Path, signed: Checkpoint | None, size: int) -> Tiles:

@@ -104,6 +104,9 @@ _ALIASES = {
     "seal": env.database("EIGYO_DB_SEAL", "-c synchronous_commit=on"),
     "retain": env.database("EIGYO_DB_RETAIN", "-c synchronous_commit=on"),
     "owner": env.database("EIGYO_DB_OWNER"),
+    # Only when the read log has a cluster of its own (docs/scale.md).
+    "log_app": env.database("EIGYO_DB_LOG_APP", "-c statement_timeout=10000"),
+    "log_owner": env.database("EIGYO_DB_LOG_OWNER"),
 }
 _NO_DATABASE = {"default": {"ENGINE": "django.db.backends.dummy"}}
 DATABASES = _NO_DATABASE | {alias: value for alias, value in _ALIASES.items() if value}
@@ -113,6 +116,7 @@ if _SERVES_CUSTOMERS and not (QUERY_HASH_KEY and "audit" in DATABASES):
         "EIGYO_QUERY_HASH_KEY and EIGYO_DB_AUDIT: a look-up that cannot be logged is not served"
     )
 DATABASE_ROUTERS = ["eigyo.routers.OneDoorRouter"]
+READ_LOG_APP_ALIAS = "log_app" if "log_app" in DATABASES else "default"
 
 REDIS_URL = env.text("EIGYO_REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL

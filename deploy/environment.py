@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-LOGINS = ("DEFAULT", "NW", "RETAIL", "FEED", "AUDIT", "LOG", "SEAL", "OWNER")
+LOGINS = ("DEFAULT", "NW", "RETAIL", "FEED", "AUDIT", "LOG", "SEAL", "RETAIN", "OWNER")
 
 # A process that lacks a password cannot be talked into using it.
 HOLDINGS: Mapping[str, tuple[str, ...]] = {
@@ -10,6 +10,7 @@ HOLDINGS: Mapping[str, tuple[str, ...]] = {
     "worker": ("DEFAULT", "FEED", "AUDIT", "LOG"),
     "beat": (),
     "sealer": ("SEAL",),
+    "archivist": ("AUDIT", "RETAIN"),
     "witness": (),
     "migrate": ("DEFAULT", "OWNER"),
     "load": ("DEFAULT", "FEED", "AUDIT", "LOG"),

@@ -28,6 +28,7 @@ LOGINS = {
     "audit": "eigyo_audit",
     "log": "eigyo_log",
     "seal": "eigyo_seal",
+    "retain": "eigyo_retain",
     "owner": "eigyo_owner",
 }
 

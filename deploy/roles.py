@@ -1,6 +1,6 @@
 """Create the login roles, the database and what each role may reach; safe to run again and again.
 
-    DATABASE_URL=… EIGYO_DB_DEFAULT=… (and the other seven) python -m deploy.roles
+    DATABASE_URL=… EIGYO_DB_DEFAULT=… (and the other eight) python -m deploy.roles
 
 The administrator may be a superuser, or a role that may create roles and databases. Table grants
 are not made here: migrations generate them from the policy matrix.
@@ -31,6 +31,7 @@ LOGIN_ROLES = {
     "AUDIT": "eigyo_audit",
     "LOG": "eigyo_log",
     "SEAL": "eigyo_seal",
+    "RETAIN": "eigyo_retain",
     "OWNER": OWNER,
 }
 ROLES = (*LOGIN_ROLES.values(), LOG_OWNER)
@@ -38,7 +39,7 @@ SCHEMA_OWNERS = {"app": OWNER, "eigyo": OWNER, "audit": LOG_OWNER}
 SCHEMA_USERS = {
     "app": ("eigyo_app",),
     "eigyo": ("eigyo_nw", "eigyo_retail", "eigyo_feed"),
-    "audit": ("eigyo_audit", "eigyo_log", "eigyo_seal", "eigyo_app"),
+    "audit": ("eigyo_audit", "eigyo_log", "eigyo_seal", "eigyo_retain", "eigyo_app"),
     "public": ROLES,
 }
 FIRST_IN_PATH = {
@@ -50,6 +51,7 @@ FIRST_IN_PATH = {
     "eigyo_audit": "audit",
     "eigyo_log": "audit",
     "eigyo_seal": "audit",
+    "eigyo_retain": "audit",
 }
 EXTENSIONS = ("pg_trgm", "btree_gist")
 ADVISORY_LOCK = 0x65696779
@@ -318,7 +320,7 @@ def _given(name: str) -> str:
 
 
 def _given_logins() -> tuple[dict[str, str], str]:
-    """Return the passwords and the database that the eight login URLs agree on."""
+    """Return the passwords and the database that the nine login URLs agree on."""
     urls = {login: urlsplit(_given(variable(login))) for login in LOGINS}
     for login, url in urls.items():
         if url.username != LOGIN_ROLES[login] or not url.password:
@@ -332,7 +334,7 @@ def _given_logins() -> tuple[dict[str, str], str]:
 
 
 def main() -> int:
-    """Bootstrap a production server from its administrator's URL and the eight login URLs."""
+    """Bootstrap a production server from its administrator's URL and the nine login URLs."""
     try:
         passwords, database = _given_logins()
         prepare(_given("DATABASE_URL"), passwords=passwords, database=database)

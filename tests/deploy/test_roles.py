@@ -23,6 +23,7 @@ REACHES = {
     "eigyo_feed": {"eigyo", "public"},
     "eigyo_audit": {"audit", "public"},
     "eigyo_log": {"audit", "public"},
+    "eigyo_retain": {"audit", "public"},
     "eigyo_log_owner": {"audit", "public"},
 }
 

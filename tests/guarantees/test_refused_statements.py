@@ -26,6 +26,7 @@ OWN_WORK = {
     "eigyo_audit": f"INSERT INTO entry (payload) VALUES ({ENTRY}) RETURNING id, logged_at",
     "eigyo_log": "SELECT payload FROM entry LIMIT 1",
     "eigyo_seal": "SELECT size FROM tree_state",
+    "eigyo_retain": "SELECT payload FROM entry LIMIT 1",
     "eigyo_app": "SELECT point FROM audit.entry LIMIT 1",
 }
 MONTHS = {f"in {n} months": f"clock_timestamp() + interval '{n} months'" for n in (1, 2, 3)}

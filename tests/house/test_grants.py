@@ -169,10 +169,11 @@ def test_no_role_has_a_power_beside_its_grants(ask):
     assert powerful == []
 
 
-def test_functions_that_run_as_their_owner_are_for_the_import_and_the_making_of_partitions(ask):
+def test_functions_that_run_as_their_owner_are_for_the_import_and_the_months_of_the_log(ask):
     given = dict(ask(RUNS_AS_ITS_OWNER, PROCESSES))
-    assert given.keys() == {"eigyo_feed", "eigyo_app"}
-    assert given["eigyo_app"] == ["make_partitions"]
+    assert given.keys() == {"eigyo_feed", "eigyo_app", "eigyo_retain"}
+    assert set(given["eigyo_app"]) == {"make_partitions", "check_months"}
+    assert given["eigyo_retain"] == ["drop_month"]
 
 
 @pytest.mark.parametrize("role", [role for role in PROCESSES if role != "eigyo_feed"])
