@@ -87,7 +87,7 @@ class PageSerializer(serializers.Serializer[Any]):
 
     kind = serializers.ChoiceField(choices=SearchKind.choices, help_text="どの項目として探したか")
     match = serializers.ChoiceField(choices=Match.choices, help_text="一致のしかた")
-    count = serializers.IntegerField(help_text="件数。exact が false のときはおよその数")
+    count = serializers.IntegerField(help_text="件数。exact が false のときは、この数を超える")
     exact = serializers.BooleanField(help_text="件数が正確か（10,000件まで正確）")
     next = serializers.CharField(allow_null=True, help_text="次のページの after の値")
     previous = serializers.CharField(allow_null=True, help_text="前のページの before の値")

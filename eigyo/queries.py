@@ -5,7 +5,6 @@ nothing hidden and the order cannot betray how rows lie on disk. First the page,
 (docs/adr/0006).
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,23 +132,16 @@ def _position(cursor: CursorWrapper, source: str, order: str, number: str) -> tu
 
 
 def _count(cursor: CursorWrapper, source: str, where: str, values: list[Any], limit: int) -> tuple[int, bool]:
-    """Count exactly up to a limit; above it, take the planner's estimate to two digits."""
+    """Count exactly up to a limit; above it, tell only that there are more.
+
+    The planner's estimate would tell more than that: its statistics remember rows that have left the side.
+    """
     cursor.execute(
         f"SELECT count(*) FROM (SELECT 1 FROM {source} WHERE {where} LIMIT %s) few",
         [*values, limit + 1],
     )
     counted = int(cursor.fetchone()[0])
-    if counted <= limit:
-        return counted, True
-    cursor.execute(f"EXPLAIN (FORMAT JSON) SELECT 1 FROM {source} WHERE {where}", values)
-    plan = cursor.fetchone()[0]
-    estimate = int((json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]["Plan Rows"])
-    return max(limit, _two_digits(estimate)), False
-
-
-def _two_digits(number: int) -> int:
-    step: int = 10 ** max(len(str(number)) - 2, 0)
-    return number // step * step
+    return min(counted, limit), counted <= limit
 
 
 def _points(cursor: CursorWrapper, side: Side, numbers: list[str]) -> list[Found]:

@@ -53,8 +53,8 @@ class Results:
 
     @property
     def count_label(self) -> str:
-        """Return the count in words: exact, or 約 when it is an estimate."""
-        return f"{self.count:,}件" if self.exact else f"約{self.count:,}件"
+        """Return the count in words: exact, or that there are more."""
+        return f"{self.count:,}件" if self.exact else f"{self.count:,}件を超える"
 
 
 def groups(number: str) -> tuple[str, ...]:
