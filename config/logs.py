@@ -33,6 +33,10 @@ LOGGING: dict[str, Any] = {
         "django.request": {"level": "ERROR"},
         "django.db.backends": {"level": "WARNING"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        # A tick every second is no news: tasks sent, received, discarded late, succeeded.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
     },
 }
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from tests.processes import wait_until
 
+CHECKOUT = Path(__file__).resolve().parents[2]
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -41,7 +43,7 @@ class Run:
             )
 
     def wait_until_ready(self, sign: str) -> "Run":
-        wait_until(lambda: sign in self.text or self.process.poll() is not None)
+        wait_until(lambda: sign in self.text or self.process.poll() is not None, patience=240)
         wait_until(lambda: "command" not in self.children())
         assert self.process.poll() is None, self.text
         return self
