@@ -207,7 +207,7 @@ def refuse(situation: Situation, decided: Clearance, *, action: Action, request:
     Alert.objects.create(
         raised_at=situation.at,
         codes=list(codes),
-        summary="／".join(reason.title for reason in telling)[:SUMMARY_LENGTH],
+        summary="／".join(dict.fromkeys(reason.title for reason in telling))[:SUMMARY_LENGTH],
         terminal_number=actor.terminal,
         card_number=actor.card,
         person=actor.person_name,

@@ -172,7 +172,7 @@ def history(row: models.Model) -> list[dict[str, Any]]:
     entries = (
         LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(row), object_id=row.pk)
         .select_related("actor")
-        .order_by("-timestamp", "-id")[:HISTORY_ROWS]
+        .order_by("-id")[:HISTORY_ROWS]
     )
     return [
         {

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accesscontrol import operations
-from accesscontrol.models import Card, TerminalGuard, WorkSession
+from accesscontrol.models import Alert, Card, TerminalGuard, WorkSession
 from terminals.queries import recognise
 from tests.people import OTHER_LOW, PIN
 
@@ -87,6 +87,12 @@ def test_failures_and_successes_are_on_the_read_log_without_the_pin(region, read
     outcomes = [entry["outcome"] for entry in read_log.entries(action="sign_in")]
     assert outcomes == ["refused", "allowed"]
     assert not [line for line in read_log.texts() if PIN in line or "000111" in line]
+
+
+def test_an_alert_says_each_cause_once(region):
+    region.person("retail_clerk").sits_at(region.nw_terminal).tries_to_sign_in()
+    alert = Alert.objects.get()
+    assert (alert.codes, alert.summary) == (["C-201"], "小売の職員証はNW用の端末では使えません")
 
 
 def test_a_second_card_on_the_same_terminal_ends_the_first_session(region):
