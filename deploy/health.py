@@ -1,17 +1,18 @@
-"""What a container's health check asks: python -m deploy.health web|beat."""
+"""What a container's health check asks: python -m deploy.health web|beat|witness."""
 
 import http.client
 import os
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 BEAT_SCHEDULE = Path("/tmp/beat-schedule")
 LONGEST_SILENCE = 600
 
 
-def web_answers(port: int = 8000) -> bool:
-    """Ask the web process under a name it accepts; the answer must be a plain ok."""
+def answers(port: int) -> bool:
+    """Ask a web server of ours under a name it accepts; the answer must be a plain ok."""
     host = os.environ.get("EIGYO_ALLOWED_HOSTS", "localhost").split(",")[0].strip()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
@@ -33,7 +34,11 @@ def beat_is_ticking() -> bool:
 
 def main(given: list[str]) -> int:
     """Return 0 when the process is healthy."""
-    checks = {"web": web_answers, "beat": beat_is_ticking}
+    checks = {
+        "web": partial(answers, 8000),
+        "witness": partial(answers, 8100),
+        "beat": beat_is_ticking,
+    }
     if len(given) != 1 or given[0] not in checks:
         print(__doc__, file=sys.stderr)
         return 2

@@ -72,6 +72,8 @@ def make(folder: Path) -> list[str]:
         "secret_key": fresh,
         "query_hash_key": fresh,
         "proxy_secret": fresh,
+        "log_key": fresh,
+        "witness_key": fresh,
         "proxy_secret.conf": lambda: (
             f'map "" $eigyo_proxy_secret {{ default "{stored("proxy_secret")}"; }}\n'
         ),

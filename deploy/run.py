@@ -3,8 +3,8 @@
     python -m deploy.run        (what `make run` does)
 
 Services, roles, migrations, a region of sample supply points at the first start, static files, then
-web, worker and beat. Each process is given only the passwords it may hold. When one of them dies,
-everything stops and its last words are shown.
+witness, sealer, web, worker and beat. Each process is given only the passwords it may hold. When one
+of them dies, everything stops and its last words are shown.
 """
 
 import hashlib
@@ -76,7 +76,8 @@ class Installation:
         }
         if os.geteuid() == 0 and self.account.uid is None:
             variables["C_FORCE_ROOT"] = "true"
-        variables |= self.services.shared_settings()
+        if holder != "witness":  # knows neither databases nor secrets of the log's side
+            variables |= self.services.shared_settings()
         variables |= self.read_log.settings(holder)
         return variables | database_variables(self.urls, holder=holder)
 
@@ -130,7 +131,7 @@ def prepare(installation: Installation) -> None:
 
 
 def launch(installation: Installation) -> None:
-    """Start worker, beat and web, and wait until the web process answers."""
+    """Start every process that stays, and wait until web and witness answer."""
     celery = ("celery", "-A", "config")
     # An orphaned worker finds no servers and may hang in its shutdown; its tasks come again.
     installation.launch(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.conf import settings
 
 from deploy import make_secrets, servers
 
@@ -19,6 +20,8 @@ HOLDERS = {
     "web-retail": {"db_default", "db_retail", "db_audit"},
     "worker": {"db_default", "db_feed", "db_audit", "db_log"},
     "beat": set(),
+    "sealer": {"db_seal"},
+    "witness": set(),
     "bootstrap": {f"db_{login}" for login in make_secrets.LOGINS},
     "migrate": {"db_default", "db_owner"},
     "postgres": set(),
@@ -79,6 +82,73 @@ class TestPasswords:
             assert secret == {"file": f"./deploy/secrets/{name}"}
         assert "/deploy/secrets/" in (CHECKOUT / ".gitignore").read_text().splitlines()
         assert "deploy/secrets" in (CHECKOUT / ".dockerignore").read_text().splitlines()
+
+
+class TestReadLog:
+    @pytest.mark.parametrize(("key", "holder"), [("log_key", "sealer"), ("witness_key", "witness")])
+    def test_each_signing_key_is_held_by_one_process(self, key: str, holder: str) -> None:
+        assert {name for name in SERVICES if key in secrets(name)} == {holder}
+
+    def test_the_sealer_holds_its_login_its_key_and_the_broker_and_nothing_else(self) -> None:
+        assert secrets("sealer") == {"db_seal", "log_key", "redis_url"}
+
+    def test_the_witness_knows_neither_database_nor_broker_nor_secrets_of_the_log_s_side(self) -> None:
+        assert secrets("witness") == {"witness_key"}
+        assert set(environment("witness")) == {
+            "EIGYO_LOG_POLICY",
+            "EIGYO_WITNESS_NAME",
+            "EIGYO_WITNESS_KEY_FILE",
+            "EIGYO_WITNESS_STORE",
+        }
+
+    def test_the_witness_is_reached_by_the_sealer_alone_and_starts_without_anybody(self) -> None:
+        networks = set(SERVICES["witness"]["networks"])
+        assert {name for name in SERVICES if networks & set(SERVICES[name]["networks"])} == {
+            "sealer",
+            "witness",
+        }
+        assert "depends_on" not in SERVICES["witness"]
+
+    def test_tiles_are_written_by_the_sealer_and_only_read_by_those_who_show_and_verify_them(self) -> None:
+        mounts = {name: [each.split(":") for each in SERVICES[name].get("volumes", [])] for name in SERVICES}
+        folders = {
+            (name, mount[1], mount[2:] == ["ro"])
+            for name, given in mounts.items()
+            for mount in given
+            if mount[0] == "read-log"
+        }
+        folder = environment("sealer")["EIGYO_LOG_FOLDER"]
+        assert folders == {("sealer", folder, False), ("web-nw", folder, True), ("worker", folder, True)}
+        assert [name for name, given in mounts.items() for each in given if each[0] == "witness"] == [
+            "witness"
+        ]
+
+    @every_service
+    def test_the_trust_policy_is_mounted_where_it_is_named(self, name: str) -> None:
+        mounted = [each["target"] for each in SERVICES[name].get("configs", [])]
+        named = [value for key, value in environment(name).items() if key == "EIGYO_LOG_POLICY"]
+        assert mounted == named
+        assert bool(named) == (name in {"web-nw", "worker", "sealer", "witness"})
+
+    def test_the_trust_policy_is_written_by_the_operator(self) -> None:
+        assert COMPOSE["configs"] == {"policy": {"file": "./deploy/policy.txt"}}
+        assert "/deploy/policy.txt" in (CHECKOUT / ".gitignore").read_text().splitlines()
+        assert "deploy/policy.txt" in (CHECKOUT / ".dockerignore").read_text().splitlines()
+
+    def test_the_sealer_takes_what_the_schedule_sends_to_it_and_nothing_else_does(self) -> None:
+        routed = {route["queue"] for route in settings.CELERY_TASK_ROUTES.values()}
+        command = SERVICES["sealer"]["command"]
+        assert {command[command.index("--queues") + 1]} == routed
+        assert "--queues" not in SERVICES["worker"]["command"]
+
+    def test_ticks_that_come_too_late_are_dropped(self) -> None:
+        ticks = [
+            each
+            for each in settings.CELERY_BEAT_SCHEDULE.values()
+            if settings.CELERY_TASK_ROUTES.get(each["task"], {}).get("queue") == "seal"
+        ]
+        assert len(ticks) == len(settings.CELERY_TASK_ROUTES)
+        assert all(0 < each["options"]["expires"] <= 10 for each in ticks)
 
 
 class TestGeneratedSecrets:
@@ -148,7 +218,7 @@ class TestWatch:
         assert (SERVICES[name]["restart"] == "no") == (name in ONE_SHOTS)
 
     def test_nothing_of_ours_starts_before_the_tables_are_there(self) -> None:
-        for name in ("web-nw", "web-retail", "worker", "beat"):
+        for name in ("web-nw", "web-retail", "worker", "beat", "sealer"):
             condition = SERVICES[name]["depends_on"]["migrate"]["condition"]
             assert condition == "service_completed_successfully"
 

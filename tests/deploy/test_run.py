@@ -4,6 +4,7 @@ what happens when one dies, and that nothing stays behind.
 
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -37,9 +38,9 @@ STAND_IN = {
     "config/settings.py": """
         import os
         from pathlib import Path
-        SECRET_KEY = os.environ["EIGYO_SECRET_KEY"]
-        ALLOWED_HOSTS = os.environ["EIGYO_ALLOWED_HOSTS"].split(",")
-        CELERY_BROKER_URL = os.environ["EIGYO_REDIS_URL"]
+        SECRET_KEY = os.environ.get("EIGYO_SECRET_KEY", "the witness has none")
+        ALLOWED_HOSTS = os.environ.get("EIGYO_ALLOWED_HOSTS", "").split(",")
+        CELERY_BROKER_URL = os.environ.get("EIGYO_REDIS_URL")
         INSTALLED_APPS = ["stand_in", "django.contrib.staticfiles"]
         ROOT_URLCONF = "config.urls"
         STATIC_URL = "/static/"
@@ -153,6 +154,10 @@ class TestFirstStart:
         knowing = {name for name in first.children() if key in first.environment(name).values()}
         assert knowing == {holder}
         assert len(key) == 64
+
+    def test_tells_the_witness_nothing_of_the_log_s_side(self, first: Run) -> None:
+        theirs = {name for name in first.environment("witness") if re.search("KEY|SECRET|REDIS|_DB_", name)}
+        assert theirs == {"EIGYO_WITNESS_KEY"}
 
     def test_gives_no_process_what_our_own_environment_holds(self, first: Run) -> None:
         for name in first.children():
