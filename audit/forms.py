@@ -118,7 +118,9 @@ def _day(label: str, **more: Any) -> forms.DateField:
     return forms.DateField(
         label=label,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": f"{label}を「2026-11-22」の形で入力してください。"},
+        error_messages=dict.fromkeys(
+            ("invalid", "required"), f"{label}を「2026-11-22」の形で入力してください。"
+        ),
         **more,
     )
 
@@ -134,8 +136,10 @@ class PointForm(forms.Form):
 class AnswerForm(forms.Form):
     """The days an answer covers (both included), and whether staff are named in it."""
 
-    first = _day("開始日", required=False)
-    last = _day("終了日", required=False)
+    YEAR = timedelta(days=365)
+
+    first = _day("開始日", required=True)
+    last = _day("終了日", required=True)
     names = forms.BooleanField(label="職員の氏名を載せる", required=False)
 
     def clean(self) -> dict[str, Any]:
@@ -145,11 +149,18 @@ class AnswerForm(forms.Form):
             self.add_error("last", "終了日は開始日より後の日にしてください。")
         return self.cleaned_data
 
-    def days(self, at: datetime) -> tuple[datetime, datetime]:
-        """Return the period from midnight to midnight; without days, the year up to today."""
-        last = self.cleaned_data["last"] or timezone.localtime(at).date()
-        first = self.cleaned_data["first"] or last - timedelta(days=365)
-        return _midnight(first), _midnight(last + timedelta(days=1))
+    @classmethod
+    def of(cls, given: QueryDict, at: datetime) -> "AnswerForm":
+        """Return the form for a query; without days it covers the year up to today."""
+        today = timezone.localtime(at).date()
+        data = given.copy()
+        data.setdefault("last", today.isoformat())
+        data.setdefault("first", (today - cls.YEAR).isoformat())
+        return cls(data)
+
+    def days(self) -> tuple[datetime, datetime]:
+        """Return the period from midnight to midnight."""
+        return _midnight(self.cleaned_data["first"]), _midnight(self.cleaned_data["last"] + timedelta(days=1))
 
 
 class WithholdForm(forms.Form):

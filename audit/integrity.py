@@ -159,6 +159,7 @@ class Verdict:
     words: str
     at: datetime | None = None
     size: int = 0
+    lasting: bool = False  # since `at`, not as of then
 
     @property
     def count(self) -> str:
@@ -259,7 +260,7 @@ def judge(last: Run | None, parts: list[Health], *, at: datetime) -> Verdict:
         return Verdict("bad", "不一致があります", last.finished_at, last.size)
     if troubles:
         label, since = troubles[0]
-        return Verdict("bad", f"{label}に異常があります", since)
+        return Verdict("bad", f"{label}に異常があります", since, lasting=True)
     if last is None or last.finished_at is None:
         return Verdict("warn", "まだ検証していません")
     if at - last.finished_at > VERIFIED_WITHIN:

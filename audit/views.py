@@ -132,10 +132,10 @@ def point_answer(request: LoggedRequest, point: str) -> HttpResponse:
 def _answer(request: LoggedRequest, point: str, template: str, action: Action) -> HttpResponse:
     if not (len(point) == POINT_DIGITS and point.isascii() and point.isdecimal()):
         raise Http404
-    form = AnswerForm(request.GET)
+    form = AnswerForm.of(request.GET, request.at)
     if not form.is_valid():
         return render(request, "audit/point_readings.html", {"form": form, "point": point}, status=400)
-    since, until = form.days(request.at)
+    since, until = form.days()
     query = {"disclosure": point, "since": since.isoformat(), "until": until.isoformat()}
     _note(request, query | ({"names": "1"} if form.cleaned_data["names"] else {}), action=action)
     condition = queries.Condition(since=since, until=until, point=point)
