@@ -16,6 +16,7 @@ from tests.guarantees.points import Truth, make_points
 from tests.guarantees.shown import RECORD, Shown, numbers, shown
 
 PATIENCE = 8
+OWN_LOOK_UPS = "/me/reads/"
 TRUTH = {row.number: Truth.of(row) for row in make_points(POINTS)}
 NUMBERS = tuple(TRUTH)
 OPEN_TO_ALL = {"number", "address", "postal_code"}
@@ -24,14 +25,18 @@ CUSTOMER = re.compile(r"顧客|コキャク|国分町|022-[0-9]|980[0-9]{4}|[567
 
 @dataclass(frozen=True)
 class Attempt:
-    """One request and what came of it. `status` is 0 when no whole answer came."""
+    """One request and what came of it. `status` is 0 when no whole answer came.
+
+    `past` are the points a page of own look-ups names, `torn` those in the part of an answer that did come.
+    """
 
     url: str
     began: float
     ended: float
     status: int
     rows: tuple[Shown, ...] = ()
-    glimpsed: frozenset[str] = frozenset()
+    past: frozenset[str] = frozenset()
+    torn: frozenset[str] = frozenset()
     faults: tuple[str, ...] = ()
 
     @property
@@ -72,15 +77,16 @@ class Clerk:
                 f"/api/v1/supply-points?{search}",
                 f"/api/v1/supply-points/{number}",
                 f"/export/?{search}",
-                "/me/reads/",
+                OWN_LOOK_UPS,
             ]
         )
         began = time.monotonic()
         try:
             status, kind, body = self._fetch(url)
         except (OSError, http.client.HTTPException) as error:
-            body = getattr(error, "partial", b"")
-            return Attempt(url, began, time.monotonic(), 0, glimpsed=frozenset(numbers(body)))
+            named = frozenset(numbers(getattr(error, "partial", b"")))
+            seen = {"past": named} if url == OWN_LOOK_UPS else {"torn": named}
+            return Attempt(url, began, time.monotonic(), 0, **seen)
         return self._read(url, began, status, kind, body)
 
     def _fetch(self, url: str) -> tuple[int, str, bytes]:
@@ -104,8 +110,8 @@ class Clerk:
             for name, value in row.values
             if not _true(row, name, value)
         )
-        seen = frozenset(numbers(body)) if "reads" in url else frozenset()
-        return Attempt(url, began, ended, status, rows, seen, wrong + self._beyond(rows))
+        past = frozenset(numbers(body)) if url == OWN_LOOK_UPS else frozenset()
+        return Attempt(url, began, ended, status, rows, past=past, faults=wrong + self._beyond(rows))
 
     def _beyond(self, rows: tuple[Shown, ...]) -> tuple[str, ...]:
         """Fields that this side may not see, or misses."""
@@ -140,7 +146,7 @@ class Crowd:
         for thread in self.threads:
             thread.join()
 
-    def wait_until(self, condition: Callable[[], bool], *, patience: float = 60) -> None:
+    def wait_until(self, condition: Callable[[], bool], *, patience: float = 300) -> None:
         with self.changed:
             assert self.changed.wait_for(lambda: self.errors or condition(), patience), "nobody got on"
         if self.errors:

@@ -19,6 +19,7 @@ from deploy.environment import LOGINS, database_variables
 from deploy.processes import Account, Child, start, unprivileged_account
 from deploy.run import _is_healthy
 from deploy.state import CHECKOUT, State
+from tests.processes import descendants
 
 DATABASE = "eigyo_faults"
 SMALL_DISK = 4 << 30
@@ -84,12 +85,11 @@ class Installation:
         servers.wait_until(lambda: _is_healthy(f"http://127.0.0.1:{self.port}"), child=self.web)
 
     def workers(self) -> list[int]:
-        return children_of(self.web.process.pid)
+        return descendants(self.web.process.pid)[1:]
 
     def kill_database(self) -> None:
         """End the postmaster and everything below it at once, as a power cut would."""
-        everything = [self.database.process.pid, *children_of(self.database.process.pid)]
-        for process in everything:
+        for process in descendants(self.database.process.pid):
             kill(process)
         self.database.process.wait()
 
@@ -152,15 +152,6 @@ def resize(disk: Path, size: int, *how: str | Path) -> bool:
     """Mount a file system of this size, or give one that is mounted another size."""
     command = ["mount", "--options", f"{'' if how else 'remount,'}size={size}", *how, disk]
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-
-def children_of(process: int) -> list[int]:
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(entry.read_text().rpartition(")")[2].split()[1]) == process:
-                found.append(int(entry.parent.name))
-    return found
 
 
 def kill(process: int) -> None:

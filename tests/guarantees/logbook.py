@@ -18,6 +18,10 @@ class Request:
     claims: Counter = field(default_factory=Counter)
     reads_the_log: bool = False
 
+    @property
+    def points(self) -> set[str]:
+        return {point for _, point, _ in self.claims}
+
     def add(self, number: int, action: str, point: str | None, fields: list[str]) -> None:
         self.numbers.add(number)
         self.reads_the_log |= action == "read_log"

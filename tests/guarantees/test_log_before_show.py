@@ -101,19 +101,21 @@ def compare(clerk: Clerk, log: Logbook) -> tuple[int, int]:
     for attempt in clerk.attempts:
         assert attempt.faults == (), attempt.url
         assert attempt.status in {200, 503, 0}, attempt
-        if attempt.has_data:
+        if attempt.has_data or attempt.torn:
             found = next((request for request in waiting if accounts_for(request, attempt)), None)
             assert found is not None, f"shown, and not on the log: {clerk.staff} {attempt}"
             matched += found.claims.total()
-    on_log = {point for request in requests for _, point, _ in request.claims}
-    assert frozenset().union(*(attempt.glimpsed for attempt in clerk.attempts)) <= on_log
+    on_log = set().union(*(request.points for request in requests))
+    assert frozenset().union(*(attempt.past for attempt in clerk.attempts)) <= on_log
     idle = len(requests) - sum(attempt.has_data for attempt in clerk.attempts)
     assert idle <= sum(not attempt.has_data for attempt in clerk.attempts), "logged, and never asked"
     return matched, idle
 
 
 def accounts_for(request: Request, attempt: Attempt) -> bool:
-    """Whether these entries say exactly what this answer showed."""
+    """Whether these entries say exactly what this answer showed, or all that came of one torn off."""
+    if attempt.torn:
+        return attempt.torn <= request.points
     receipts = {row.log_number for row in attempt.rows} - {None}
     told = request.claims if attempt.rows else request.reads_the_log
     return bool(told) and request.claims == attempt.claims and receipts <= request.numbers

@@ -12,7 +12,6 @@ class Wire:
 
     far_end: Callable[[], int]
     port: int = 0
-    held_back: int = 0
     whole: bool = True
     _joints: set[asyncio.StreamWriter] = field(default_factory=set)
     _flowing: asyncio.Event = field(default_factory=asyncio.Event)
@@ -84,10 +83,7 @@ class Wire:
     async def _pass_on(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         try:
             while data := await source.read(65536):
-                if not self._flowing.is_set():
-                    self.held_back += 1
-                    await self._flowing.wait()
-                    self.held_back -= 1
+                await self._flowing.wait()
                 target.write(data)
                 await target.drain()
         except OSError:
