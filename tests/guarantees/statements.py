@@ -233,11 +233,10 @@ HIDDEN_COLUMNS = (
     "own",
 )
 CONTRACTS = ("eigyo.contract", "eigyo.contract_own", "eigyo.contract_other")
+READERS_OF_CONTRACTS = {"eigyo_nw", "eigyo_retail", "eigyo_feed"}
 PLACES_OF_HIDDEN_VALUES = {
     "eigyo_retail": (("eigyo.contract", "eigyo.contract_other"), HIDDEN_COLUMNS),
-    **dict.fromkeys(
-        ("eigyo_app", "eigyo_audit", "eigyo_log", "eigyo_seal"), (CONTRACTS, ("holder_name", "phone"))
-    ),
+    **{role: (CONTRACTS, ("holder_name", "phone")) for role in PROCESSES if role not in READERS_OF_CONTRACTS},
 }
 
 # What each login may not do although it reaches the relation for another reason.

@@ -110,7 +110,7 @@ REFUSED_PAIRS: dict[str, Callable[[Pair], object]] = {
     "8: a returned terminal": lambda p: p.terminal(status=TerminalStatus.RETURNED),
     "11: a retail clerk in the training room": lambda p: (p.goes_to_retail(), p.deployment(place="研修室")),
     "13: a posting that has ended": lambda p: ends_now(Posting.objects.get(staff=p.clerk.card.staff)),
-    "a suspended card": lambda p: p.card(suspended_at=timezone.now()),
+    "a suspended card": lambda p: p.card(suspended_at=timezone.now(), suspended_reason="紛失"),
 }
 PAIRS = list(REFUSED_PAIRS)[: extent(2, len(REFUSED_PAIRS))]
 
