@@ -48,6 +48,7 @@ LOG_MENU = (
     MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
     MenuItem("誰が見たか", "/audit/points/", "user-search"),
     MenuItem("開示の保留", "/audit/withholdings/", "eye-off"),
+    MenuItem("記録の出力", "/audit/exports/", "file-down"),
     MenuItem("改ざん検証", "/audit/integrity/", "fingerprint-pattern"),
 )
 MENUS: dict[str, tuple[MenuItem, ...]] = {

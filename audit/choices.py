@@ -78,6 +78,25 @@ class Withheld(TextChoices):
     CASE = "case", "受付・工事番号"
 
 
+class ExportPurpose(TextChoices):
+    """What an export of the log is for."""
+
+    REGULATOR = "regulator", "監督機関への報告"
+    CASE = "case", "事案の調査"
+    AUDIT = "audit", "監査・考査"
+    REVIEW = "review", "定期の点検"
+
+
+class ExportFormat(TextChoices):
+    """As what the log is exported; only the last two carry the text that was sealed."""
+
+    CSV = "csv", "CSV（UTF-8）"
+    CSV_CP932 = "csv_cp932", "CSV（CP932。表せない文字は〓にします）"
+    XLSX = "xlsx", "Excel（すべて文字列）"
+    PARQUET = "parquet", "Parquet（記録の原文つき）"
+    JSON_LINES = "jsonl", "JSON Lines（記録の原文と証明つき）"
+
+
 FIELD_LABELS = {
     "number": "供給地点特定番号",
     "holder_name": "契約名義",

@@ -7,7 +7,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils import timezone
 
-from audit.choices import Action, Flag, Outcome, Period, Purpose, Withheld
+from audit.choices import Action, ExportFormat, ExportPurpose, Flag, Outcome, Period, Purpose, Withheld
 from audit.queries import NAMES, Condition, default_period
 
 _ANY = [("", "すべて")]
@@ -100,10 +100,9 @@ class ConditionForm(forms.Form):
         return query
 
 
-class SaveForm(forms.Form):
-    """A name for a search, and the search."""
+class SearchForm(forms.Form):
+    """A form that carries a search along."""
 
-    name = forms.CharField(label="名前", max_length=40)
     query = forms.CharField(required=False, max_length=1000, widget=forms.HiddenInput)
 
     def clean_query(self) -> str:
@@ -123,6 +122,26 @@ def _day(label: str, **more: Any) -> forms.DateField:
         ),
         **more,
     )
+
+
+class SaveForm(SearchForm):
+    """A name for a search, and the search."""
+
+    name = forms.CharField(label="名前", max_length=40)
+
+
+class ExportForm(SearchForm):
+    """For what, why and as what a search is exported."""
+
+    purpose = forms.ChoiceField(label="出力の目的", choices=[("", "選んでください"), *ExportPurpose.choices])
+    reason = forms.CharField(label="理由（案件の番号など）", max_length=200)
+    format = forms.ChoiceField(label="形式", choices=ExportFormat.choices)
+
+    def condition(self, at: datetime) -> Condition:
+        """Return the search as of now."""
+        search = ConditionForm.of(QueryDict(self.cleaned_data["query"]))
+        search.full_clean()
+        return search.condition(at)
 
 
 class PointForm(forms.Form):

@@ -1,18 +1,22 @@
 """Sealed entries with the leaves they are, page by page, and as Parquet."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import islice
 from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 from django.db import connections
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.leaves import COLUMNS
+from audit.models import LogEntry
 
 PAGE = 50_000
+BATCH = 5_000
 SCHEMA = pa.schema(
     [
         ("index", pa.int64()),
@@ -81,6 +85,10 @@ class Row(NamedTuple):
         return cls(index, number, logged_at, payload, tuple(columns), fields or [])
 
 
+class Unsealed(Exception):
+    """An entry is not sealed yet, or not as far as the checkpoint goes."""
+
+
 class Extent(NamedTuple):
     """The leaves a month begins and ends with (None without any), and how many leaves and entries it has."""
 
@@ -122,6 +130,30 @@ def hashes_of_month(month: Month, first: int, end: int, *, alias: str) -> dict[i
             [first, end, month.begins, month.ends],
         )
         return {index: (entry, bytes(digest)) for index, entry, digest in cursor.fetchall()}
+
+
+def sealed(entries: QuerySet[LogEntry], *, size: int, alias: str) -> Iterator[Row]:
+    """Yield entries by time with their leaves in the tree of `size`. Raises Unsealed."""
+    selected = entries.order_by("logged_at", "id").values_list(
+        "id", "logged_at", "payload", *COLUMNS, "fields"
+    )
+    for batch in batches(selected.iterator(chunk_size=BATCH)):
+        with connections[alias].cursor() as cursor:
+            numbers = [found[0] for found in batch]
+            cursor.execute(
+                "SELECT entry, index FROM leaf WHERE entry = ANY(%s) AND index < %s", [numbers, size]
+            )
+            leaf = dict(cursor.fetchall())
+        if len(leaf) != len(batch):
+            raise Unsealed
+        yield from (Row.of((leaf[found[0]], *found)) for found in batch)
+
+
+def batches(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    """Yield rows in lists of BATCH."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
 
 
 def table(rows: Sequence[Row]) -> pa.Table:

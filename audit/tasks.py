@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from audit import operations
+from audit import exports, operations
 
 
 @shared_task
@@ -28,3 +28,10 @@ def publish() -> None:
 def verify(asked_by: str) -> None:
     """Verify what was sealed since the last good verification."""
     operations.verify(asked_by=asked_by, clock=timezone.now)
+
+
+@shared_task
+def make_exports() -> None:
+    """Make the files of approved exports, and take away those whose time is over."""
+    exports.make_approved(clock=timezone.now)
+    exports.remove_expired(at=timezone.now())

@@ -18,4 +18,8 @@ urlpatterns = [
     path("integrity/", views.integrity_page, name="integrity"),
     path("integrity/progress/", views.progress, name="verification_progress"),
     path("integrity/verify/", views.verify, name="verify_log"),
+    path("exports/", views.exports_page, name="exports"),
+    path("exports/new/", views.ask_export, name="ask_export"),
+    path("exports/<int:pk>/approve/", views.approve_export, name="approve_export"),
+    path("exports/<int:pk>/file/", views.export_file, name="export_file"),
 ]

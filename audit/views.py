@@ -3,17 +3,18 @@
 from datetime import timedelta
 from typing import Any, Protocol
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit import chart, integrity, links, log, overview, queries, readings, review, tasks
-from audit.choices import Action, Outcome, Withheld
+from audit import chart, exports, integrity, links, log, overview, queries, readings, review, tasks
+from audit.choices import Action, ExportFormat, ExportPurpose, Outcome, Withheld
 from audit.entry import Actor, Entry
-from audit.forms import AnswerForm, ConditionForm, PointForm, ReleaseForm, SaveForm, WithholdForm
+from audit.forms import AnswerForm, ConditionForm, ExportForm, PointForm, ReleaseForm, SaveForm, WithholdForm
 
 ROWS = 50
 POINT_DIGITS = 22
@@ -254,6 +255,79 @@ def verify(request: LoggedRequest) -> HttpResponse:
         tasks.verify.delay(request.viewer.actor.person)
         messages.success(request, "検証を始めます。この画面を閉じても続きます。")
     return redirect("integrity")
+
+
+@require_safe
+@may_read
+def exports_page(request: LoggedRequest) -> HttpResponse:
+    """List the exports asked for, with a form for the search that is given."""
+    search = ConditionForm.of(request.GET)
+    query = search.query().urlencode() if search.is_valid() else ""
+    return _exports(request, ExportForm(initial={"query": query}))
+
+
+@require_POST
+@may_read
+def ask_export(request: LoggedRequest) -> HttpResponse:
+    """Ask for an export; somebody else has to approve it."""
+    form = ExportForm(request.POST)
+    if not form.is_valid():
+        return _exports(request, form, status=400)
+    given = form.cleaned_data
+    wish = exports.Wish(
+        condition=form.condition(request.at),
+        purpose=ExportPurpose(given["purpose"]),
+        reason=given["reason"],
+        format=ExportFormat(given["format"]),
+    )
+    try:
+        exports.ask(wish, by=request.viewer.actor, at=request.at, request=request.id)
+    except exports.ExportRefused as refusal:
+        form.add_error(None, str(refusal))
+        return _exports(request, form, status=400)
+    messages.success(request, "出力を依頼しました。ほかの担当者が承認すると作成します。")
+    return redirect("exports")
+
+
+@require_POST
+@may_read
+def approve_export(request: LoggedRequest, pk: int) -> HttpResponse:
+    """Approve what somebody else asked for."""
+    try:
+        exports.approve(pk, by=request.viewer.actor, at=request.at, request=request.id)
+    except exports.ExportRefused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "承認しました。まもなく作成します。")
+    return redirect("exports")
+
+
+@require_safe
+@may_read
+def export_file(request: LoggedRequest, pk: int) -> FileResponse:
+    """Hand the file of an export out; who takes it is on the log first."""
+    try:
+        path = exports.fetch(pk, by=request.viewer.actor, at=request.at, request=request.id)
+    except exports.ExportRefused as refusal:
+        raise Http404 from refusal
+    return FileResponse(path.open("rb"), as_attachment=True, filename=path.name)
+
+
+def _exports(request: LoggedRequest, form: ExportForm, *, status: int = 200) -> HttpResponse:
+    _note(request, {"exports": "1"})
+    mine = request.viewer.actor.person
+    lines = [
+        (each, each.is_ready(request.at), each.awaits_approval(request.at), each.asked_by == mine)
+        for each in exports.latest()
+    ]
+    search = ConditionForm.of(QueryDict(form["query"].value() or ""))
+    context = {
+        "form": form,
+        "lines": lines,
+        "about": exports.in_words(search.condition(request.at)) if search.is_valid() else [],
+        "most": settings.READ_LOG_EXPORT_ROWS,
+    }
+    return render(request, "audit/exports.html", context, status=status)
 
 
 def _runs() -> dict[str, Any]:

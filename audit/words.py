@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.module_loading import import_string
 
-from audit.choices import Action, Flag, Outcome, Purpose
+from audit.choices import Action, ExportFormat, ExportPurpose, Flag, Outcome, Purpose
 
 _OWN: dict[str, dict[str, str]] = {
     "query": {
@@ -29,14 +29,39 @@ _OWN: dict[str, dict[str, str]] = {
         "names": "氏名を載せる",
         "withholdings": "開示の保留",
         "integrity": "改ざん検証",
+        "exports": "記録の出力",
         "case": "受付・工事番号",
         "reason": "理由",
+        "export": "出力の番号",
+        "format": "出力の形式",
+        "export_purpose": "出力の目的",
+        "step": "段階",
+        "month": "月",
+        "hold": "保全の番号",
+        "sha256": "SHA-256",
+        "asked_by": "依頼した職員",
+        "approved_by": "承認した職員",
     },
     "query.outcome": dict(Outcome.choices),
     "query.action": dict(Action.choices),
     "query.purpose": dict(Purpose.choices),
     "query.flags": dict(Flag.choices),
-    **{kind: {"1": "はい"} for kind in ("query.names", "query.withholdings", "query.integrity")},
+    "query.format": dict(ExportFormat.choices),
+    "query.export_purpose": dict(ExportPurpose.choices),
+    "query.step": {
+        "ask": "依頼",
+        "approve": "承認",
+        "make": "作成",
+        "fetch": "受け取り",
+        "archive": "保管",
+        "drop": "廃棄",
+        "hold": "保全の指定",
+        "release": "保全の解除",
+    },
+    **{
+        kind: {"1": "はい"}
+        for kind in ("query.names", "query.withholdings", "query.integrity", "query.exports")
+    },
 }
 
 

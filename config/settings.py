@@ -151,6 +151,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
+    "make-log-exports": {
+        "task": "audit.tasks.make_exports",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
     "verify-log": {
         "task": "audit.tasks.verify",
         "schedule": crontab(hour=3, minute=10),
@@ -169,6 +174,9 @@ READ_LOG_KEYS = env.words("EIGYO_LOG_KEYS")
 READ_LOG_FOLDER = env.text("EIGYO_LOG_FOLDER")
 READ_LOG_POLICY = env.text("EIGYO_LOG_POLICY")
 READ_LOG_ARCHIVE = env.text("EIGYO_LOG_ARCHIVE")
+READ_LOG_EXPORTS = env.text("EIGYO_LOG_EXPORTS")
+READ_LOG_EXPORT_ROWS = 100_000
+READ_LOG_EXPORT_LIFETIME = timedelta(days=7)
 READ_LOG_YEARS = int(env.text("EIGYO_LOG_YEARS", "5"))
 WITNESS_NAME = env.text("EIGYO_WITNESS_NAME", "eigyo.invalid/witness")
 WITNESS_KEY = env.text("EIGYO_WITNESS_KEY")

@@ -30,6 +30,8 @@ class ReadLog:
             "EIGYO_LOG_ORIGIN": ORIGIN,
             "EIGYO_LOG_POLICY": str(self._folder / "policy.txt"),
             "EIGYO_LOG_FOLDER": str(self._folder),
+            "EIGYO_LOG_ARCHIVE": str(self.state.folder("read-log-archive", account=self.account)),
+            "EIGYO_LOG_EXPORTS": str(self.state.folder("read-log-exports", account=self.account)),
         }
         own = {
             "sealer": {"EIGYO_LOG_KEYS": self.state.secret("log-key")},

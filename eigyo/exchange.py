@@ -57,7 +57,6 @@ _CONTRACT_COLUMNS = tuple(HEADER[position] for position in (1, 2, 5, *range(6, 1
 _SHOWN_LENGTH = 100
 _CHUNK = 1 << 20  # bytes
 _PRIVATE_USE = re.compile(f"[{PRIVATE}]")
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 _CLEAN_CAPACITY = r"(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\t(%s)|\t)\t"
 _CLEAN_ROW = re.compile(
@@ -282,17 +281,6 @@ def format_row(row: ExchangeRow) -> tuple[str, ...]:
     )
     voltage = _VOLTAGE_LABELS.get(row.voltage_class, "")
     return (*row[:6], voltage, *capacities, "1" if row.own else "0")
-
-
-def neutralise(cell: str) -> str:
-    """Return the cell so that a spreadsheet does not run it: with an apostrophe if need be.
-
-    For files that people open, never for the exchange itself. No exception is made for what looks
-    like a plain number: nothing here is rightly negative, "+81-22-…" would be computed as a sum,
-    and an exception for numbers is how "-2+3+cmd|…" gets in. Telephones begin with 0 and stay.
-    Rule: OWASP, CSV Injection.
-    """
-    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
 
 
 def _row(texts: Sequence[str]) -> ExchangeRow:

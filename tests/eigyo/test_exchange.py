@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from audit.cells import neutralise
 from eigyo.choices import VoltageClass
 from eigyo.exchange import (
     COLUMNS,
@@ -13,7 +14,6 @@ from eigyo.exchange import (
     RowError,
     copy_values,
     format_row,
-    neutralise,
     parse_row,
     private_use,
 )

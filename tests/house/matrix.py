@@ -89,6 +89,10 @@ TABLE: dict[str, Row] = {
     ),
     "withhold": only("officer", status=400, method="POST"),
     "release": only("officer", status=302, method="POST"),
+    "exports": only("officer", "auditor"),
+    "ask_export": only("officer", "auditor", status=400, method="POST"),
+    "approve_export": only("officer", "auditor", status=302, method="POST"),
+    "export_file": only("officer", "auditor", status=404),
     "alerts": only("officer"),
     "acknowledge_alert": only("officer", status=302, method="POST"),
     **same(

@@ -9,7 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from eigyo import exchange, operations
+from audit.cells import neutralise
+from eigyo import operations
 
 SHOWN = 20
 
@@ -71,6 +72,6 @@ def _write(report: operations.Report, target: Path) -> None:
         writer.writerow(["行", "列", "値", "内容"])
         for error in sorted(report.errors):
             cells = (str(error.line), error.column, error.value, error.message)
-            writer.writerow([exchange.neutralise(cell) for cell in cells])
+            writer.writerow([neutralise(cell) for cell in cells])
         for line, column, code in report.private_use:
             writer.writerow([line, column, code, "外字です。表示できる文字か確かめてください。"])
