@@ -20,7 +20,7 @@ OWN_LOOK_UPS = "/me/reads/"
 TRUTH = {row.number: Truth.of(row) for row in make_points(POINTS)}
 NUMBERS = tuple(TRUTH)
 OPEN_TO_ALL = {"number", "address", "postal_code"}
-CUSTOMER = re.compile(r"顧客|コキャク|国分町|022-[0-9]|980[0-9]{4}|[567],[0-9]{3}\.[123]")
+CUSTOMER = re.compile(r"顧客|コキャク|国分町|022-[0-9]|\b9800[0-9]{3}\b|[567],[0-9]{3}\.[123]")
 
 
 @dataclass(frozen=True)
