@@ -74,7 +74,7 @@ def publish(*, at: datetime) -> None:
     except publication.WitnessAbsent as absence:
         _fails(Part.WITNESS, str(absence), at)
     except sealer.SealingRefused as refusal:
-        _fails(Part.SEALING, str(refusal), at)
+        _fails(Part.WITNESS, str(refusal), at)
         raise
     else:
         health.note(Part.WITNESS, "立会人の署名がそろっています。", fine=True, at=at)
@@ -120,5 +120,5 @@ def verify(
 
 
 def _fails(part: Part, message: str, at: datetime) -> None:
-    log.error("read_log_upkeep", part=part.value, message=message)
-    health.note(part, message, fine=False, at=at)
+    if health.note(part, message, fine=False, at=at):
+        log.error("read_log_upkeep", part=part.value, message=message)

@@ -4,6 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from audit import exports, operations
+from audit.sealer import SealingRefused
 
 
 @shared_task
@@ -12,13 +13,13 @@ def make_partitions() -> None:
     operations.make_partitions(months_ahead=3)
 
 
-@shared_task
+@shared_task(throws=(SealingRefused,))
 def seal() -> None:
     """Bring every committed entry into the tree."""
     operations.seal_everything(at=timezone.now())
 
 
-@shared_task
+@shared_task(throws=(SealingRefused,))
 def publish() -> None:
     """Sign the tree as it is, have it witnessed, publish it."""
     operations.publish(at=timezone.now())

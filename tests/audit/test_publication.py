@@ -76,6 +76,35 @@ def test_a_rewritten_log_signed_with_the_real_key_is_found_by_the_witness(sealed
         sealed_log.publishes()
 
 
+def test_a_refused_publication_stays_on_the_officers_page_while_sealing_goes_on(sealed_log, superuser):
+    grows(sealed_log, 5)
+    sealed_log.publishes()
+    (sealed_log.folder / "checkpoint").unlink()
+    _forget(superuser, leaves=0)
+    grows(sealed_log, 9)
+    with pytest.raises(SealingRefused):
+        operations.publish(at=timezone.now())
+    sealed_log.seals()
+    assert health(superuser, "sealing")[0] is True
+    fine, message = health(superuser, "witness")
+    assert not fine
+    assert "書き換えられています" in message
+
+
+def test_a_trouble_is_logged_when_it_begins_and_not_at_every_tick(sealed_log, caplog):
+    grows(sealed_log, 1)
+    sealed_log.neighbour.is_away()
+    for _ in range(3):
+        operations.publish(at=timezone.now())
+    assert caplog.text.count("read_log_upkeep") == 1
+    sealed_log.neighbour.answers()
+    operations.publish(at=timezone.now())
+    sealed_log.neighbour.is_away()
+    grows(sealed_log, 1)
+    operations.publish(at=timezone.now())
+    assert caplog.text.count("read_log_upkeep") == 2
+
+
 def test_lost_tiles_are_made_again_from_the_leaves(sealed_log):
     grows(sealed_log, 300)
     sealed_log.publishes()
