@@ -4,6 +4,7 @@ import http.client
 import os
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def beat_is_ticking() -> bool:
 
 def main(given: list[str]) -> int:
     """Return 0 when the process is healthy."""
-    checks = {
+    checks: dict[str, Callable[[], bool]] = {
         "web": partial(answers, 8000),
         "witness": partial(answers, 8100),
         "beat": beat_is_ticking,
