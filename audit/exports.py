@@ -102,6 +102,8 @@ def in_words(condition: Condition) -> list[str]:
 
 def ask(wish: Wish, *, by: Actor, at: datetime, request: str) -> int:
     """Ask for an export of what is in the log now; return its number. Raises ExportRefused."""
+    if not settings.READ_LOG_EXPORTS:
+        raise ExportRefused("EIGYO_LOG_EXPORTS に出力先のフォルダーを設定してください。")
     condition = replace(wish.condition, until=min(wish.condition.until, at))
     rows = queries.entries(condition).count()
     if not rows:

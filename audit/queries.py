@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
 from django.db.models import Q, QuerySet
 
@@ -161,7 +162,7 @@ def entry(number: int) -> Line | None:
 
 def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]:
     """Return a person's own look-ups, newest first (read with the narrow rights of every web process)."""
-    with connections["default"].cursor() as cursor:
+    with connections[settings.READ_LOG_APP_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT id, logged_at, action, outcome, point, purpose, fields FROM audit.entry"
             " WHERE person = %s AND logged_at >= %s AND point IS NOT NULL AND action = ANY(%s)"
@@ -176,7 +177,7 @@ def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]
 
 def times_opened(person: str, point: str, *, since: datetime) -> int:
     """Return how often a person opened a point since then."""
-    with connections["default"].cursor() as cursor:
+    with connections[settings.READ_LOG_APP_ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM audit.entry WHERE person = %s AND point = %s AND action = %s"
             " AND logged_at >= %s",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connections
 
 from audit.choices import Withheld
@@ -16,7 +17,7 @@ class TooManySaved(Exception):
 
 def withhold(*, kind: Withheld, subject: str, until: datetime, reason: str, by: str, at: datetime) -> None:
     """Keep a subject out of answers to customers until then. Said again, the newest word counts."""
-    with connections["default"].cursor() as cursor:
+    with connections[settings.READ_LOG_APP_ALIAS].cursor() as cursor:
         cursor.execute(
             "INSERT INTO audit.withholding (kind, subject, until, reason, said_by, said_at)"
             " VALUES (%s, %s, %s, %s, %s, %s)",

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import connections
 
-ALIAS = "default"
+ALIAS = settings.READ_LOG_APP_ALIAS
 
 
 def begin(*, asked_by: str, first: int, size: int, at: datetime) -> int:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Model
 
 GUARDED = {"audit.logentry"}
@@ -12,7 +13,10 @@ class RoleNotNamed(RuntimeError):
 
 
 class OneDoorRouter:
-    """Send the registry to `default`, refuse to guess for guarded rows, migrate as `owner` only."""
+    """Send the registry to `default`, refuse to guess for guarded rows, migrate as an owner only.
+
+    The read log may have a cluster of its own (docs/scale.md): its tables are made there, and read there.
+    """
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
         """Refuse guarded rows; leave the rest to `default`."""
@@ -27,11 +31,12 @@ class OneDoorRouter:
         return None
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
-        """Only the owner changes tables."""
-        return db == "owner"
+        """Only the owner changes tables, those of the log where the log is."""
+        apart = app_label == "audit" and "log_owner" in settings.DATABASES
+        return db == ("log_owner" if apart else "owner")
 
 
 def _role_for(model: type[Model]) -> str | None:
     if model._meta.label_lower in GUARDED:
         raise RoleNotNamed(f"{model._meta.label} is read through its own door, with .using(alias)")
-    return None
+    return settings.READ_LOG_APP_ALIAS if model._meta.app_label == "audit" else None
