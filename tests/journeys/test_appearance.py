@@ -30,7 +30,11 @@ def pages_of(who: str) -> list[str]:
     return {
         "retail_clerk": [*LOOK_UP, "/me/terminal/", "/start/purpose/", "/help/", "/nothing/"],
         "nw_clerk": [*LOOK_UP, f"/points/?q=0210&sel={OTHER_LOW}", f"/points/{OTHER_LOW}/print/"],
-        "officer": ["/audit/reads/", f"/audit/reads/{ReadLog.from_now().mark}/", "/alerts/"],
+        "officer": [
+            *("/audit/reads/", f"/audit/reads/{ReadLog.from_now().mark}/", "/alerts/", "/audit/points/"),
+            *(f"/audit/points/{OTHER_LOW}/", f"/audit/points/{OTHER_LOW}/answer/"),
+            *("/audit/withholdings/", "/audit/integrity/", "/audit/integrity/progress/"),
+        ],
         "terminal_admin": [
             *(f"/{name}/" for name in ("terminals", "deployments", "registrations")),
             *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
