@@ -29,14 +29,14 @@ SELECT id, xact, logged_at, hash FROM (
   (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8')) AS hash
    FROM entry e, state s
    WHERE e.xact = ANY (ARRAY(SELECT pg_snapshot_xip(sealed) FROM tree_state))
-     AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
+     AND e.id > s.floor AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
    ORDER BY e.xact, e.id LIMIT %(page)s)
   UNION ALL
   (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8'))
    FROM entry e, state s
    WHERE e.xact >= (SELECT pg_snapshot_xmax(sealed) FROM tree_state)
      AND e.xact < (SELECT pg_snapshot_xmax(target) FROM tree_state)
-     AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
+     AND e.id > s.floor AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
    ORDER BY e.xact, e.id LIMIT %(page)s)
 ) found ORDER BY xact, id LIMIT %(page)s
 """

@@ -31,7 +31,10 @@ LATEST_ARRIVAL = timedelta(hours=1)
 Progress = Callable[[int], object]
 
 _ROWS = f"""
-SELECT l.index, l.entry, l.hash, e.payload, l.logged_at, {", ".join(f"e.{name}" for name in leaves.COLUMNS)}
+SELECT l.index, l.entry, l.hash, e.payload, l.logged_at, e.id IS NULL AND EXISTS (
+  SELECT FROM dropped_month d JOIN archive a ON a.id = d.archive
+  WHERE l.logged_at >= d.begins AND l.logged_at < d.ends AND l.index BETWEEN a.first_leaf AND a.last_leaf
+), {", ".join(f"e.{name}" for name in leaves.COLUMNS)}
 FROM leaf l LEFT JOIN entry e ON e.logged_at = l.logged_at AND e.id = l.entry
   AND e.logged_at BETWEEN %(since)s AND %(until)s
 WHERE l.index >= %(begin)s AND l.index < %(end)s ORDER BY l.index
@@ -151,11 +154,12 @@ def _check(chunk: _Chunk) -> tuple[list[Finding], int]:
     findings: list[Finding] = []
     hashes: list[bytes] = []
     times: list[tuple[int, int, datetime]] = []
-    for row, logged_at in _rows(chunk):
+    for row, logged_at, dropped in _rows(chunk):
         if row.leaf != chunk.begin + len(hashes):
             findings.append(Finding(chunk.begin + len(hashes), None, "封印番号が続いていません。"))
             break
-        findings += [Finding(row.leaf, row.entry, message) for message in leaves.faults(row)]
+        if not dropped:
+            findings += [Finding(row.leaf, row.entry, message) for message in leaves.faults(row)]
         hashes.append(tree.leaf_hash(row.payload) if row.payload is not None else row.hash)
         times.append((row.leaf, row.entry, logged_at))
     if len(hashes) < chunk.end - chunk.begin and not findings:
@@ -165,7 +169,8 @@ def _check(chunk: _Chunk) -> tuple[list[Finding], int]:
     return findings, chunk.end - chunk.begin
 
 
-def _rows(chunk: _Chunk) -> Iterator[tuple[leaves.Row, datetime]]:
+def _rows(chunk: _Chunk) -> Iterator[tuple[leaves.Row, datetime, bool]]:
+    """Yield each leaf with its entry, its time, and whether its month was dropped after its time was over."""
     with psycopg.connect(**chunk.connection) as connection, connection.cursor() as cursor:
         span = {"begin": chunk.begin, "end": chunk.end}
         cursor.execute(
@@ -174,9 +179,9 @@ def _rows(chunk: _Chunk) -> Iterator[tuple[leaves.Row, datetime]]:
         )
         since, until = cursor.fetchone() or (None, None)
         cursor.execute(_ROWS, {**span, "since": since, "until": until}, binary=True)
-        for index, entry, digest, payload, logged_at, *columns in cursor:
+        for index, entry, digest, payload, logged_at, dropped, *columns in cursor:
             text = None if payload is None else payload.encode()
-            yield leaves.Row(index, entry, bytes(digest), text, tuple(columns)), logged_at
+            yield leaves.Row(index, entry, bytes(digest), text, tuple(columns)), logged_at, dropped
 
 
 def _back_dated(times: list[tuple[int, int, datetime]]) -> Iterator[Finding]:

@@ -144,7 +144,7 @@ def empty_log(superuser) -> Iterator[None]:
         superuser.execute("TRUNCATE entry, leaf, checkpoint, health")
         superuser.execute(
             "UPDATE tree_state SET size = 0, frontier = '{}', sealed = pg_current_snapshot(), target = NULL,"
-            " position_xact = '0', position_id = 0, cluster = (SELECT system_identifier FROM pg_control_system())"
+            " position_xact = '0', position_id = 0, floor = 0, cluster = (SELECT system_identifier FROM pg_control_system())"
         )
     yield
     connections["seal"].close()

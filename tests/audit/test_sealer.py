@@ -5,6 +5,7 @@ import threading
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
@@ -151,6 +152,25 @@ def test_a_log_restored_into_another_cluster_is_not_sealed(sealed_log, superuser
     fine, message = superuser.execute("SELECT fine, message FROM health WHERE part = 'sealing'").fetchone()
     assert not fine
     assert "adopt_read_log" in message
+
+
+def test_a_restored_log_goes_on_with_the_same_tree_after_it_was_adopted(sealed_log, superuser, capsys):
+    """The old transaction numbers are higher than the new cluster's, and will come up again there."""
+    log.append([entry() for _ in range(3)])
+    sealed_log.seals()
+    log.append([entry(), entry()])
+    with unguarded(superuser, "entry", "tree_state"):
+        superuser.execute("UPDATE entry SET xact = (xact::text::bigint + 40)::text::xid8")
+        superuser.execute("UPDATE tree_state SET cluster = cluster + 1")
+    call_command("adopt_read_log", reason="夜間の障害から復元")
+    assert "2件を封印しました" in capsys.readouterr().out
+    for _ in range(60):
+        log.append([entry()])
+        sealed_log.seals()
+    assert indexes(superuser) == list(range(65))
+    assert sealed_log.publishes().size == 65
+    with pytest.raises(CommandError, match="引き継ぎは要りません"):
+        call_command("adopt_read_log", reason="もう一度")
 
 
 def test_a_log_older_than_the_published_checkpoint_is_not_sealed(sealed_log, superuser):

@@ -113,7 +113,8 @@ def test_no_lock_with_addresses_is_committed():
 
 def test_every_dependency_says_why_it_is_there():
     project = tomllib.loads(text(Path("pyproject.toml")))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    groups = [each for group in project["dependency-groups"].values() for each in group]
+    wanted = [*project["project"]["dependencies"], *(each for each in groups if isinstance(each, str))]
     reasons = dict(re.findall(r'^    "([^"]+)",\s+#\s+(\S.*)$', text(Path("pyproject.toml")), re.MULTILINE))
     assert [name for name in wanted if name not in reasons] == []
 
