@@ -25,10 +25,14 @@ class NothingPublished(Exception):
     """No checkpoint was published yet."""
 
 
+class EntriesGone(Exception):
+    """Not every entry is in the database: months were dropped, or something was taken away."""
+
+
 def hand_over(target: Path, *, progress: Callable[[int], object]) -> int:
     """Write everything under the published checkpoint to a folder; return the number of entries.
 
-    Raises NothingPublished. Hashes are made anew from the entries, so that the folder is judged by
+    Raises NothingPublished or EntriesGone. Hashes are made anew from the entries, so that the folder is judged by
     its own content.
     """
     checkpoint = publication.published()
@@ -38,6 +42,8 @@ def hand_over(target: Path, *, progress: Callable[[int], object]) -> int:
     while tiles.size < checkpoint.size:
         end = min(tiles.size + WIDTH * WIDTH, checkpoint.size)
         payloads = _payloads(tiles.size, end)
+        if len(payloads) != end - tiles.size:
+            raise EntriesGone
         _write_bundles(target, tiles.size, payloads)
         tiles.append([leaf_hash(payload) for payload in payloads])
         progress(len(payloads))

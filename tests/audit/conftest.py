@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -18,9 +19,11 @@ from audit import operations, publication
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
 from audit.note import LOG, WITNESS, Signer
+from audit.records import Month
 from audit.witness import Witness, application
 
 ORIGIN = "test.invalid/read-log"
+JANUARY, FEBRUARY = Month.parse("2019-01"), Month.parse("2019-02")
 
 
 def entry(**changes) -> Entry:
@@ -148,3 +151,42 @@ def empty_log(superuser) -> Iterator[None]:
         )
     yield
     connections["seal"].close()
+
+
+@pytest.fixture
+def years_ago(sealed_log, superuser, log_owner, tmp_path, settings):
+    """Two months of 2019 with their partitions; what is left of them goes when the test ends."""
+    settings.READ_LOG_ARCHIVE = str(tmp_path / "archive")
+    for month in (JANUARY, FEBRUARY):
+        partition(log_owner, month)
+    yield
+    for month in (JANUARY, FEBRUARY):
+        superuser.execute(f"DROP TABLE IF EXISTS audit.{name_of(month)}")
+    with unguarded(superuser, "archive", "hold", "dropped_month"):
+        superuser.execute("TRUNCATE archive, hold, dropped_month")
+
+
+def name_of(month):
+    return f"entry_{str(month).replace('-', '_')}"
+
+
+def partition(log_owner, month):
+    log_owner.execute(
+        f"CREATE TABLE audit.{name_of(month)} PARTITION OF audit.entry"
+        f" FOR VALUES FROM ('{month.begins.isoformat()}') TO ('{month.ends.isoformat()}')"
+    )
+    log_owner.execute(f"SELECT audit.seal_partition('audit.{name_of(month)}')")
+
+
+def opened(superuser, month, times=1, **changes):
+    """佐藤 opened a point in a month of 2019."""
+    for step in range(times):
+        superuser.execute(
+            "INSERT INTO entry (payload, logged_at) VALUES (%s, %s)",
+            [entry(**changes).payload(), month.begins + timedelta(days=1, seconds=step)],
+        )
+
+
+def published(sealed_log):
+    sealed_log.seals()
+    return sealed_log.publishes()

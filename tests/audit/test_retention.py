@@ -10,55 +10,15 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from audit import archive, log, publication, retention, tree
+from audit import archive, log, publication, retention, tree, verifier
 from audit.archive import ArchiveRefused
 from audit.records import Month
 from audit.retention import Hold, RetentionRefused
 from audit.tiles import Tiles
-from tests.audit.conftest import entry, unguarded
+from tests.audit.conftest import FEBRUARY, JANUARY, entry, opened, published, unguarded
 from tests.people import OTHER_LOW, OWN_LOW
 
-JANUARY, FEBRUARY = Month.parse("2019-01"), Month.parse("2019-02")
 YOSHIOKA = "N-10002"
-
-
-@pytest.fixture
-def years_ago(sealed_log, superuser, log_owner, tmp_path, settings):
-    """Two months of 2019 with their partitions; what is left of them goes when the test ends."""
-    settings.READ_LOG_ARCHIVE = str(tmp_path / "archive")
-    for month in (JANUARY, FEBRUARY):
-        _partition(log_owner, month)
-    yield
-    for month in (JANUARY, FEBRUARY):
-        superuser.execute(f"DROP TABLE IF EXISTS audit.{_name(month)}")
-    with unguarded(superuser, "archive", "hold", "dropped_month"):
-        superuser.execute("TRUNCATE archive, hold, dropped_month")
-
-
-def _name(month):
-    return f"entry_{str(month).replace('-', '_')}"
-
-
-def _partition(log_owner, month):
-    log_owner.execute(
-        f"CREATE TABLE audit.{_name(month)} PARTITION OF audit.entry"
-        f" FOR VALUES FROM ('{month.begins.isoformat()}') TO ('{month.ends.isoformat()}')"
-    )
-    log_owner.execute(f"SELECT audit.seal_partition('audit.{_name(month)}')")
-
-
-def opened(superuser, month, times=1, **changes):
-    """佐藤 opened a point in a month of 2019."""
-    for step in range(times):
-        superuser.execute(
-            "INSERT INTO entry (payload, logged_at) VALUES (%s, %s)",
-            [entry(**changes).payload(), month.begins + timedelta(days=1, seconds=step)],
-        )
-
-
-def published(sealed_log):
-    sealed_log.seals()
-    return sealed_log.publishes()
 
 
 def archived(month):
@@ -67,6 +27,12 @@ def archived(month):
 
 def dropped(month):
     return retention.drop(month, by=YOSHIOKA, at=timezone.now())
+
+
+def missing():
+    """The leaves whose entry the verifier misses."""
+    verdict = verifier.verify(first=0, size=verifier.signed_size(), progress=lambda checked: None)
+    return [found.index for found in verdict.findings if "削除" in found.message]
 
 
 def rows(superuser, month):
@@ -205,6 +171,21 @@ class TestDrop:
         dropped(FEBRUARY)
         published(sealed_log)
         assert path.read_text() == "301\n"
+
+    def test_is_no_loss_to_the_verifier_and_hides_none(self, a_month_apart, sealed_log, superuser):
+        archived(JANUARY)
+        dropped(JANUARY)
+        published(sealed_log)
+        assert missing() == []
+        with unguarded(superuser, "entry"):
+            superuser.execute("DELETE FROM entry WHERE logged_at < %s", [FEBRUARY.ends])
+        assert missing() == [200]
+
+    def test_is_said_when_the_whole_log_is_to_be_handed_over(self, a_month_apart, tmp_path):
+        archived(JANUARY)
+        dropped(JANUARY)
+        with pytest.raises(CommandError, match="保管したファイルを渡し"):
+            call_command("hand_over_read_log", str(tmp_path / "auditor"))
 
     def test_does_not_take_a_month_twice(self, a_month_apart):
         archived(JANUARY)

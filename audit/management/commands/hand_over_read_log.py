@@ -32,4 +32,9 @@ class Command(BaseCommand):
                 raise CommandError(
                     "公表済みのチェックポイントがありません。封印と立会人の状態を確かめてください。"
                 ) from nothing
+            except handover.EntriesGone as gone:
+                raise CommandError(
+                    "データベースにない記録があるため、全体を渡せません。廃棄した月は保管したファイルを渡し、"
+                    "ほかの欠けは manage.py verify_read_log で確かめてください。"
+                ) from gone
         self.stdout.write(f"{folder} に{entries:,}件を書き出しました。")
