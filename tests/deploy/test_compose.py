@@ -13,7 +13,7 @@ from deploy import make_secrets, servers
 CHECKOUT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONE_SHOTS = {"bootstrap", "migrate"}
+ONE_SHOTS = {"bootstrap", "migrate", "archivist"}
 HOLDERS = {
     "proxy": set(),
     "web-nw": {"db_default", "db_nw", "db_audit", "db_log"},
@@ -22,6 +22,7 @@ HOLDERS = {
     "beat": set(),
     "sealer": {"db_seal"},
     "witness": set(),
+    "archivist": {"db_audit", "db_retain"},
     "bootstrap": {f"db_{login}" for login in make_secrets.LOGINS},
     "migrate": {"db_default", "db_owner"},
     "postgres": set(),
@@ -118,17 +119,32 @@ class TestReadLog:
             if mount[0] == "read-log"
         }
         folder = environment("sealer")["EIGYO_LOG_FOLDER"]
-        assert folders == {("sealer", folder, False), ("web-nw", folder, True), ("worker", folder, True)}
+        readers = {(name, folder, True) for name in ("web-nw", "worker", "archivist")}
+        assert folders == readers | {("sealer", folder, False)}
         assert [name for name, given in mounts.items() for each in given if each[0] == "witness"] == [
             "witness"
         ]
+
+    def test_exports_are_written_by_the_worker_and_handed_out_by_the_network_company_s_web_process(
+        self,
+    ) -> None:
+        place = {name: environment(name).get("EIGYO_LOG_EXPORTS") for name in SERVICES}
+        assert {name: f"exports:{folder}" for name, folder in place.items() if folder} == {
+            "web-nw": SERVICES["web-nw"]["volumes"][1].removesuffix(":ro"),
+            "worker": SERVICES["worker"]["volumes"][1],
+        }
+
+    def test_only_who_keeps_months_may_ask_for_a_drop_and_only_on_demand(self) -> None:
+        assert {name for name in SERVICES if "db_retain" in secrets(name)} == {"archivist", "bootstrap"}
+        assert SERVICES["archivist"]["profiles"] == ["archive"]
+        assert f"archive:{environment('archivist')['EIGYO_LOG_ARCHIVE']}" in SERVICES["archivist"]["volumes"]
 
     @every_service
     def test_the_trust_policy_is_mounted_where_it_is_named(self, name: str) -> None:
         mounted = [each["target"] for each in SERVICES[name].get("configs", [])]
         named = [value for key, value in environment(name).items() if key == "EIGYO_LOG_POLICY"]
         assert mounted == named
-        assert bool(named) == (name in {"web-nw", "worker", "sealer", "witness"})
+        assert bool(named) == (name in {"web-nw", "worker", "sealer", "witness", "archivist"})
 
     def test_the_trust_policy_is_written_by_the_operator(self) -> None:
         assert COMPOSE["configs"] == {"policy": {"file": "./deploy/policy.txt"}}
