@@ -16,22 +16,23 @@ TOP = 5
 MOST_DAYS = 62
 
 _COUNTS = """
-WITH counted AS MATERIALIZED ({newest})
+WITH counted AS MATERIALIZED ({newest}),
+  points AS MATERIALIZED (SELECT point AS name, count(*) AS number FROM counted WHERE point IS NOT NULL GROUP BY 1),
+  people AS MATERIALIZED (SELECT person AS name, count(*) AS number FROM counted WHERE person IS NOT NULL GROUP BY 1),
+  terminals AS MATERIALIZED (SELECT terminal AS name, count(*) AS number FROM counted
+    WHERE terminal IS NOT NULL GROUP BY 1)
 SELECT 'entries', '', count(*), 0 FROM counted
-UNION ALL SELECT 'points', '', count(DISTINCT point), 0 FROM counted
-UNION ALL SELECT 'people', '', count(DISTINCT person), 0 FROM counted
-UNION ALL SELECT 'terminals', '', count(DISTINCT terminal), 0 FROM counted
+UNION ALL SELECT 'points', '', count(*), 0 FROM points
+UNION ALL SELECT 'people', '', count(*), 0 FROM people
+UNION ALL SELECT 'terminals', '', count(*), 0 FROM terminals
 UNION ALL SELECT 'masked', '', count(*), 0 FROM counted WHERE outcome = 'masked'
 UNION ALL SELECT 'refused', '', count(*), 0 FROM counted WHERE outcome = 'refused'
 UNION ALL SELECT 'oldest', min(logged_at)::text, 0, 0 FROM counted
 UNION ALL SELECT 'day', to_char(logged_at AT TIME ZONE 'Asia/Tokyo', 'YYYY-MM-DD'), count(*),
   count(*) FILTER (WHERE outcome = 'refused') FROM counted GROUP BY 2
-UNION ALL (SELECT 'point', point, count(*), 0 FROM counted WHERE point IS NOT NULL
-  GROUP BY point ORDER BY 3 DESC, 2 LIMIT {top})
-UNION ALL (SELECT 'person', person, count(*), 0 FROM counted WHERE person IS NOT NULL
-  GROUP BY person ORDER BY 3 DESC, 2 LIMIT {top})
-UNION ALL (SELECT 'terminal', terminal, count(*), 0 FROM counted WHERE terminal IS NOT NULL
-  GROUP BY terminal ORDER BY 3 DESC, 2 LIMIT {top})
+UNION ALL (SELECT 'point', name, number, 0 FROM points ORDER BY 3 DESC, 2 LIMIT {top})
+UNION ALL (SELECT 'person', name, number, 0 FROM people ORDER BY 3 DESC, 2 LIMIT {top})
+UNION ALL (SELECT 'terminal', name, number, 0 FROM terminals ORDER BY 3 DESC, 2 LIMIT {top})
 """
 _NAMES = """
 SELECT asked.person, (SELECT (e.payload::jsonb) ->> 'person_name' FROM entry e

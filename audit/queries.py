@@ -1,4 +1,4 @@
-"""Search of the read log: keyset pages, newest first, counts that say whether they are exact."""
+"""Search of the read log: keyset pages, newest first, and how much of a period the log covers."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,6 @@ from audit.entry import Actor
 from audit.models import LogEntry
 
 ALIAS = "log"
-COUNT_LIMIT = 10_000
 NAMES = ("terminal", "card", "person", "point", "purpose", "outcome", "action")
 _ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
 
@@ -99,11 +98,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page, newest first; above the limit `count` is an estimate. `older` is the cursor of the next page."""
+    """One page, newest first; `older` is the cursor of the next page or None."""
 
     lines: list[Line]
-    count: int
-    exact: bool
     older: str | None
 
 
@@ -131,16 +128,14 @@ class OwnReading:
 
 def search(condition: Condition, *, cursor: str | None, rows: int) -> Page:
     """Return one page. A cursor that is not ours reads as the first page."""
-    matching = every = entries(condition)
-    count = every.order_by()[: COUNT_LIMIT + 1].count()
-    exact = count <= COUNT_LIMIT
+    matching = entries(condition)
     if position := _position(cursor):
         logged_at, number = position
         matching = matching.filter(Q(logged_at__lt=logged_at) | Q(logged_at=logged_at, id__lt=number))
     found = list(matching.order_by("-logged_at", "-id")[: rows + 1])
     lines = [_line(entry) for entry in found[:rows]]
     older = _cursor(found[rows - 1]) if len(found) > rows else None
-    return Page(lines, count if exact else max(COUNT_LIMIT, _estimate(every)), exact, older)
+    return Page(lines, older)
 
 
 def entries(condition: Condition) -> QuerySet[LogEntry]:
@@ -207,9 +202,9 @@ def default_period(at: datetime) -> tuple[datetime, datetime]:
     return at - timedelta(days=7), at + timedelta(minutes=1)
 
 
-def _estimate(matching: QuerySet[LogEntry]) -> int:
-    """Return the planner's estimate to two digits."""
-    plan = json.loads(matching.order_by().explain(format="json"))
+def estimate(condition: Condition) -> int:
+    """Return the planner's estimate of how many entries match, to two digits."""
+    plan = json.loads(entries(condition).order_by().explain(format="json"))
     number = int(plan[0]["Plan"]["Plan Rows"])
     step: int = 10 ** max(len(str(number)) - 2, 0)
     return number // step * step

@@ -58,6 +58,7 @@ def reads(request: LoggedRequest) -> HttpResponse:
         "older_query": links.paged(form, page.older) if page.older else "",
         "newest_query": form.query().urlencode() if request.GET.get("older") else "",
         "figures": figures,
+        "count": figures.entries if figures.whole else max(figures.entries, queries.estimate(condition)),
         "chart": chart.daily(figures.days),
         "coverage": queries.coverage(condition, at=request.at),
         "saved": review.saved_conditions(request.viewer.actor.person),

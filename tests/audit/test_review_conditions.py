@@ -1,5 +1,6 @@
 """The officer's conditions: flags, periods that move, pivots, figures that say what they count, kept searches."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -179,9 +180,11 @@ class TestFigures:
         assert sum(entries for _, entries, _ in figures.days) == len(lines)
         assert [str(day) for day, entries, _ in figures.days if entries] == ["2026-11-20", "2026-11-21"]
 
-    def test_a_count_beyond_the_limit_is_called_an_estimate(self, officer, monkeypatch):
-        monkeypatch.setattr(queries, "COUNT_LIMIT", 2)
-        assert "約" in page(officer).first("h2", id="lg").text
+    def test_a_count_is_exact_up_to_the_limit_and_an_estimate_beyond_it(self, officer, monkeypatch):
+        searched = f"?point={OTHER_LOW}&action=open"
+        assert page(officer, searched).first("h2", id="lg").text == "記録 2 件"
+        monkeypatch.setattr(overview, "NEWEST", 2)
+        assert re.fullmatch("記録 約 [0-9,]+ 件", page(officer, searched).first("h2", id="lg").text)
 
     def test_coverage_is_the_part_of_the_period_since_the_first_entry(self, night_and_day):
         asked = queries.Condition(since=NIGHT - timedelta(hours=3), until=NIGHT + timedelta(hours=9))
