@@ -99,7 +99,10 @@ def _write(month: Month, folder: Path, at: datetime) -> Manifest:
     reach = records.extent(month, alias=ALIAS)
     if reach.leaves != reach.entries:
         raise ArchiveRefused(f"{month} には、封印されていない記録か、失われた記録があります。")
-    note = (Path(settings.READ_LOG_FOLDER) / publication.CHECKPOINT).read_text()
+    try:
+        note = (Path(settings.READ_LOG_FOLDER) / publication.CHECKPOINT).read_text()
+    except OSError as error:
+        raise ArchiveRefused("公表されたチェックポイントを読めません。") from error
     checkpoint = _covering(note, reach.last)
     file = folder / f"read-log-{month}.parquet"
     folder.mkdir(parents=True, exist_ok=True)

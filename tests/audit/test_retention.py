@@ -87,6 +87,10 @@ class TestArchive:
         with pytest.raises(ArchiveRefused, match="まだ含んでいません"):
             archived(JANUARY)
 
+    def test_needs_a_checkpoint_at_all(self, years_ago):
+        with pytest.raises(ArchiveRefused, match="チェックポイントを読めません"):
+            archived(JANUARY)
+
     def test_is_not_made_of_entries_changed_after_they_were_sealed(self, a_month_apart, superuser):
         with unguarded(superuser, "entry"):
             superuser.execute("UPDATE entry SET payload = %s WHERE point IS NOT NULL", [entry().payload()])
