@@ -20,7 +20,7 @@ OTHER, OWN = POINTS[0], POINTS[1]
 TERMS = (
     *("国分町", OTHER.holder_name, OTHER.phone, OWN.holder_name, OWN.number, "見つからない言葉"),
     *(OTHER.address, OTHER.holder_kana, OTHER.number, OWN.phone, "コキャク", "顧客", "0200", "0222"),
-)[: extent(6, 14)]
+)[: extent(3, 14)]
 PURPOSES = {
     "officer": "log_review",
     "auditor": "log_review",
@@ -113,7 +113,9 @@ def test_everything_a_person_can_reach_shows_exactly_what_the_log_says(town, per
 
 
 def reads_true(row: Shown) -> bool:
-    """Whether every value shown is the point's own."""
+    """Whether every value shown is the point's own; a point of an earlier import has no truth here."""
+    if row.point not in TRUTH:
+        return True
     return all(TRUTH[row.point].values[name] == value for name, value in row.values)
 
 

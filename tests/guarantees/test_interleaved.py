@@ -23,7 +23,7 @@ from eigyo import inquiries
 from tests.guarantees.report import extent, report
 from tests.people import HIDDEN_FROM_RETAIL, OTHER_HIGH, OTHER_LOW, OWN_HIGH, OWN_LOW, Person
 
-REQUESTS = extent(1_000, 10_000)
+REQUESTS = extent(400, 10_000)
 WORKERS = 4
 SIDES = ("nw", "retail")
 HIDDEN = HIDDEN_FROM_RETAIL[:7]
@@ -158,6 +158,7 @@ def test_no_answer_and_no_statement_ever_changes_sides(people, as_login, django_
         finally:
             ended.set()
             disturber.join()
+            connections.close_all()  # ours were ended as well
     assert [fault for desk in desks for fault in desk.faults] == []
     answers = sum((desk.answers for desk in desks), Counter())
     statements = sum((desk.statements for desk in desks), Counter())
