@@ -2,12 +2,13 @@
 
 PYTHON := .venv/bin/python
 ARGS ?=
+TEST := $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lock run check test prove bench-log
+.PHONY: help setup develop lock run check test test-product test-guarantees prove bench-log
 
 help: ## この一覧を表示する
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: ## 実行に必要なものを .venv に入れる（ハッシュ検証つき）
 	@sh deploy/install.sh requirements.txt
@@ -32,11 +33,17 @@ check: develop ## 書式、型、依存の向き、テンプレート、マイ�
 	$(PYTHON) manage.py makemigrations --check --dry-run
 	$(PYTHON) manage.py check
 
-test: check ## check のあと、使い捨てのデータベースですべてのテストを実行する（ARGS=… は pytest へ）
-	$(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest $(ARGS)
+test: check ## check のあと、使い捨てのデータベース二つで、すべてのテストを並べて実行する（ARGS=… は pytest へ）
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-product test-guarantees
+
+test-product: develop ## 保証と配備を除くテスト
+	$(TEST) --ignore=tests/guarantees --ignore=tests/deploy $(ARGS)
+
+test-guarantees: develop ## 保証（短い形）と配備のテスト
+	EIGYO_STATIC_ROOT=build/static-guarantees $(TEST) tests/guarantees tests/deploy $(ARGS)
 
 prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
-	EIGYO_PROVE=1 $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest tests/guarantees $(ARGS)
+	EIGYO_PROVE=1 $(TEST) tests/guarantees $(ARGS)
 
 bench-log: develop ## 閲覧記録の速さと大きさを測る（ARGS="--entries 1000000 10000000"）
 	$(PYTHON) -m deploy.embedded run --state build/bench --database eigyo_bench -- $(PYTHON) -m bench.read_log $(ARGS)
