@@ -86,6 +86,7 @@ def finds_every_alert(officer) -> None:
 
 def finds_every_refusal_in_the_log(officer) -> None:
     officer.page.get_by_role("link", name="閲覧記録").first.click()
+    officer.page.locator("summary", has_text="番号や日時でさがす").click()
     officer.page.get_by_label("結果").select_option(label="拒否")
     officer.page.get_by_label("端末番号").fill("RT-0412")
     officer.page.get_by_role("button", name="さがす").click()
