@@ -5,7 +5,7 @@ ARGS ?=
 TEST := $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lock run check test test-product test-guarantees prove bench-log
+.PHONY: help setup develop lock run check test test-product test-guarantees test-deploy prove bench-log
 
 help: ## この一覧を表示する
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -34,13 +34,16 @@ check: develop ## 書式、型、依存の向き、テンプレート、マイ�
 	$(PYTHON) manage.py check
 
 test: check ## check のあと、使い捨てのデータベース二つで、すべてのテストを並べて実行する（ARGS=… は pytest へ）
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-product test-guarantees
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-product test-guarantees test-deploy
 
 test-product: develop ## 保証と配備を除くテスト
 	$(TEST) --ignore=tests/guarantees --ignore=tests/deploy $(ARGS)
 
-test-guarantees: develop ## 保証（短い形）と配備のテスト
-	EIGYO_STATIC_ROOT=build/static-guarantees $(TEST) tests/guarantees tests/deploy $(ARGS)
+test-guarantees: develop ## 保証のテスト（短い形）
+	EIGYO_STATIC_ROOT=build/static-guarantees $(TEST) tests/guarantees $(ARGS)
+
+test-deploy: develop ## 配備のテスト
+	EIGYO_STATIC_ROOT=build/static-deploy $(TEST) tests/deploy $(ARGS)
 
 prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
 	EIGYO_PROVE=1 $(TEST) tests/guarantees $(ARGS)

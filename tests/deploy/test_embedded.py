@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from deploy.environment import LOGINS
 from tests.processes import descendants, is_alive, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -185,7 +186,7 @@ class TestCommand:
     def test_in_a_test_run_finds_every_login_and_leaves_nothing_behind(self) -> None:
         seen = environment_inside("test")
         logins = {key for key in seen if key.startswith("EIGYO_DB_")}
-        assert len(logins) == 7
+        assert len(logins) == len(LOGINS)
         assert all(seen[key].endswith("/eigyo_test") for key in logins)
         assert not Path(seen["EIGYO_MAIL_DIR"]).parent.exists()
 

@@ -44,7 +44,7 @@ review.save_condition(name="今日", query="period=24h", by="N-10002", at=at)
 run = verifications.begin(asked_by="N-10002", first=0, size=1, at=at)
 print(json.dumps({
     "sealed": sealed,
-    "found": queries.search(condition, cursor=None, rows=10).count,
+    "found": len(queries.search(condition, cursor=None, rows=10).lines),
     "own": len(queries.own_readings("N-10001", since=at - timedelta(hours=1), rows=10)),
     "opened": queries.times_opened("N-10001", "0210000000000000000001", since=at - timedelta(hours=1)),
     "saved": [each.name for each in review.saved_conditions("N-10002")],
