@@ -46,7 +46,7 @@ test-deploy: develop ## 配備のテスト
 	EIGYO_STATIC_ROOT=build/static-deploy $(TEST) tests/deploy $(ARGS)
 
 prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
-	EIGYO_PROVE=1 $(TEST) tests/guarantees $(ARGS)
+	EIGYO_PROVE=1 $(TEST) $(or $(ARGS),tests/guarantees)
 
 bench-log: develop ## 閲覧記録の速さと大きさを測る（ARGS="--entries 1000000 10000000"）
 	$(PYTHON) -m deploy.embedded run --state build/bench --database eigyo_bench -- $(PYTHON) -m bench.read_log $(ARGS)

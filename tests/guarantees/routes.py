@@ -167,7 +167,7 @@ def _some_request(random: Random, words: Words, town: Town) -> Ask:
     number = random.choice(words.numbers)
     makers: dict[Callable[[], Ask], int] = {
         lambda: _search(random, words.any(), "/points/"): 3,
-        lambda: _search(random, words.wide(), "/points/", after=number): 2,
+        lambda: _turned_page(random, words.wide(), number): 2,
         lambda: _search(random, words.any(), "/api/v1/supply-points"): 2,
         lambda: Ask(path=random.choice(RECORDS).format(number)): 3,
         lambda: _any_request(random, words, town): 1,
@@ -178,6 +178,11 @@ def _some_request(random: Random, words: Words, town: Town) -> Ask:
     return made()
 
 
+def _turned_page(random: Random, term: Term, number: str) -> Ask:
+    kind = term.kind if term.kind in KINDS else "number"
+    return _search(random, term, "/points/", kind=kind, match="prefix", after=number, before="")
+
+
 def _search(random: Random, term: Term, path: str, **more: str) -> Ask:
     def sometimes(*values: str) -> str:
         return random.choice(values) if random.random() < 0.25 else ""
@@ -185,7 +190,7 @@ def _search(random: Random, term: Term, path: str, **more: str) -> Ask:
     guessed = term.kind if term.kind in KINDS else ""
     query = {
         "q": term.text,
-        "kind": random.choice(("", guessed, guessed, *KINDS)),
+        "kind": random.choice(("", guessed, guessed, guessed, *KINDS)),
         "match": random.choice(("", "", *MATCHES)),
         "own": sometimes("1"),
         "rows": sometimes("1", "2", "50", "0"),
