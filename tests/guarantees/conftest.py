@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-from django.test import override_settings
 
 from tests.guarantees.noninterference import Trial
 from tests.guarantees.report import REPORTS
@@ -19,8 +18,7 @@ def pytest_terminal_summary(terminalreporter) -> None:
 
 @pytest.fixture(scope="session")
 def trial(database) -> Iterator[Trial]:
-    """Two worlds in step, with pages of three rows and exact counts up to four."""
+    """Two worlds in step."""
     made = Trial()
-    with override_settings(PAGE_ROWS=3, EXACT_COUNT_LIMIT=4):
-        yield made
+    yield made
     made.twins.close()
