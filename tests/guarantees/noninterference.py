@@ -15,10 +15,8 @@ from tests.guarantees.twins import BOTH, Twins
 from tests.guarantees.viewers import Browsers, Town, Viewer, build_town
 from tests.guarantees.worlds import Pair, load, some_pair
 
-SMALL_PAGES = {
-    "PAGE_ROWS": 3,
-    "EXACT_COUNT_LIMIT": 4,
-}  # a world of six points has two, and counts above the limit
+# A world of six points fills two pages, and may have more than can be counted.
+SMALL_PAGES = {"PAGE_ROWS": 3, "EXACT_COUNT_LIMIT": 4}
 
 
 @dataclass(frozen=True)
