@@ -33,8 +33,9 @@ check: develop ## 書式、型、依存の向き、テンプレート、マイ�
 	$(PYTHON) manage.py makemigrations --check --dry-run
 	$(PYTHON) manage.py check
 
-test: check ## check のあと、使い捨てのデータベース二つで、すべてのテストを並べて実行する（ARGS=… は pytest へ）
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-product test-guarantees test-deploy
+test: check ## check のあと、使い捨てのデータベースで、すべてのテストを並べて実行する（ARGS=… は pytest へ）
+	@echo "三つの組を並べて実行します。結果は、組ごとに終わった時に表示します。"
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target test-product test-guarantees test-deploy
 
 test-product: develop ## 保証と配備を除くテスト
 	$(TEST) --ignore=tests/guarantees --ignore=tests/deploy $(ARGS)

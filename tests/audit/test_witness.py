@@ -258,12 +258,13 @@ class TestMemory:
                 remembered.append(office.remembers[0] - (old + step if status == 200 else int(body)))
                 old = old + step if status == 200 else int(body)
 
-        threads = [threading.Thread(target=asks, args=[step]) for step in (1, 2, 3, 5)]
+        steps = (1, 2, 3, 5)
+        threads = [threading.Thread(target=asks, args=[step]) for step in steps]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert len(remembered) > 50
+        assert len(remembered) >= len(LEAVES) // max(steps) - 1
         assert min(remembered) >= 0
         assert office.remembers[1] == root(office.remembers[0])
 
