@@ -51,8 +51,10 @@ class EndReason(TextChoices):
 PERMISSIONS: dict[str, frozenset[str]] = {
     Duty.INQUIRY: frozenset(),
     Duty.COMPLIANCE: frozenset({"audit.read_log", "audit.withhold_readings", "accesscontrol.review_alerts"}),
-    Duty.TERMINAL_ADMIN: frozenset({"terminals.manage_terminals", "terminals.view_terminals"}),
+    Duty.TERMINAL_ADMIN: frozenset(
+        {"terminals.manage_terminals", "terminals.keep_terminals", "terminals.view_terminals"}
+    ),
     Duty.CARD_DESK: frozenset({"accesscontrol.manage_cards"}),
-    Duty.TERMINAL_CONTRACTOR: frozenset({"terminals.view_terminals"}),
+    Duty.TERMINAL_CONTRACTOR: frozenset({"terminals.keep_terminals", "terminals.view_terminals"}),
     Duty.INTERNAL_AUDITOR: frozenset({"audit.read_log", "terminals.view_terminals"}),
 }

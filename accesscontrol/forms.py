@@ -93,7 +93,7 @@ class StaffForm(NumberedForm):
 
     class Meta:
         model = Staff
-        fields = ("number", "name", "kana")
+        fields = ("number", "name", "kana", "email")
 
 
 class PostingForm(PeriodForm):

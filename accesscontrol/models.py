@@ -70,6 +70,7 @@ class Staff(Numbered, AbstractBaseUser):
     number = models.CharField("職員番号", max_length=7, unique=True, validators=[STAFF_NUMBER])
     name = models.CharField("氏名", max_length=80)
     kana = models.CharField("氏名カナ", max_length=80, blank=True)
+    email = models.EmailField("メールアドレス", blank=True)
 
     USERNAME_FIELD = "number"
     objects = StaffManager()

@@ -38,13 +38,13 @@ _PERIOD = re.compile(r"\[(.+), (.+)\)")  # as the change history keeps a half-op
 
 @dataclass(frozen=True, kw_only=True)
 class Register:
-    """One register: what it lists at a time, how it is edited, who may."""
+    """One register: what it lists at a time, how it is edited (without a form: not here), who may."""
 
     name: str
     title: str
     lead: str = ""
     model: type[models.Model]
-    form: type[forms.ModelForm[Any]]
+    form: type[forms.ModelForm[Any]] | None = None
     table: type[tables.Table]
     rows: Callable[[datetime], QuerySet[Any]]
     view_permission: str
@@ -55,10 +55,17 @@ class Register:
     def urls(self) -> list[URLPattern]:
         """Return the routes of this register."""
         made = {"register": self}
+        listed = path(f"{self.name}/", RegisterList.as_view(**made), name=self.name)
+        if self.form is None:
+            return [listed]
         return [
-            path(f"{self.name}/", RegisterList.as_view(**made), name=self.name),
-            path(f"{self.name}/new/", RegisterEdit.as_view(**made), name=f"{self.name}_new"),
-            path(f"{self.name}/<int:pk>/edit/", RegisterEdit.as_view(**made), name=f"{self.name}_edit"),
+            listed,
+            path(f"{self.name}/new/", RegisterEdit.as_view(**made, form=self.form), name=f"{self.name}_new"),
+            path(
+                f"{self.name}/<int:pk>/edit/",
+                RegisterEdit.as_view(**made, form=self.form),
+                name=f"{self.name}_edit",
+            ),
         ]
 
 
@@ -115,7 +122,7 @@ class RegisterList(_Guarded, SingleTableMixin, FilterView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add what the page says of the register."""
-        may_edit = self.request.user.has_perm(self.register.edit_permission)
+        may_edit = bool(self.register.form) and self.request.user.has_perm(self.register.edit_permission)
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["register"] = self.register
         context["new_url"] = reverse(f"{self.register.name}_new") if may_edit else ""
@@ -125,6 +132,8 @@ class RegisterList(_Guarded, SingleTableMixin, FilterView):
 class RegisterEdit(_Guarded):
     """Create or change one row; the history stands beside it."""
 
+    form: type[forms.ModelForm[Any]] = None  # type: ignore[assignment]  # as_view gives it
+
     def permission(self) -> str:
         """Return what an editor needs."""
         return self.register.edit_permission
@@ -132,12 +141,12 @@ class RegisterEdit(_Guarded):
     def get(self, request: HttpRequest, pk: int | None = None) -> HttpResponse:
         """Show the form."""
         row = get_object_or_404(self.register.model, pk=pk) if pk else None
-        return self._page(request, self.register.form(instance=row), row)
+        return self._page(request, self.form(instance=row), row)
 
     def post(self, request: Any, pk: int | None = None) -> HttpResponse:
         """Save the row, or show the form again with every fault named and nothing lost."""
         row = get_object_or_404(self.register.model, pk=pk) if pk else None
-        form = self.register.form(request.POST, instance=row)
+        form = self.form(request.POST, instance=row)
         if form.is_valid():
             try:
                 changes.record(form.instance, by=request.user, at=request.at)

@@ -7,8 +7,6 @@ from django import forms
 from accesscontrol.forms import NumberedForm, PeriodForm
 from terminals.models import (
     Building,
-    Deployment,
-    LuRegistration,
     Place,
     Terminal,
     TerminalCertificate,
@@ -21,23 +19,7 @@ class TerminalForm(NumberedForm):
 
     class Meta:
         model = Terminal
-        fields = ("number", "asset_number", "serial_number", "status")
-
-
-class DeploymentForm(PeriodForm):
-    """配備."""
-
-    class Meta:
-        model = Deployment
-        fields = ("terminal", "holder", "place")
-
-
-class LuRegistrationForm(PeriodForm):
-    """LU登録."""
-
-    class Meta:
-        model = LuRegistration
-        fields = ("terminal", "lu", "terminal_class")
+        fields = ("number", "asset_number", "serial_number")
 
 
 class BuildingForm(forms.ModelForm[Building]):
@@ -45,7 +27,7 @@ class BuildingForm(forms.ModelForm[Building]):
 
     class Meta:
         model = Building
-        fields = ("code", "name", "address")
+        fields = ("code", "name", "address", "keeper")
 
 
 class PlaceForm(forms.ModelForm[Place]):

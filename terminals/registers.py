@@ -5,6 +5,7 @@ from terminals import forms, queries, tables
 from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
 
 VIEW, MANAGE = "terminals.view_terminals", "terminals.manage_terminals"
+KEEP = "terminals.keep_terminals"
 
 TERMINALS = Register(
     name="terminals",
@@ -23,9 +24,8 @@ TERMINALS = Register(
 DEPLOYMENTS = Register(
     name="deployments",
     title="配備",
-    lead="端末配備先情報：どの会社が、どこで使っているかの台帳です。",
+    lead="どの会社が、どこで使っているかです。配備・移設・返却は、端末の画面から受け渡しで行います。",
     model=Deployment,
-    form=forms.DeploymentForm,
     table=tables.DeploymentTable,
     rows=lambda at: queries.deployments(),
     view_permission=VIEW,
@@ -36,9 +36,8 @@ DEPLOYMENTS = Register(
 REGISTRATIONS = Register(
     name="registrations",
     title="LU登録",
-    lead="営業オンラインが端末に与えている用途区分です。返却した端末の登録は必ず終わらせます。",
+    lead="営業オンラインが端末に与えている用途区分です。配備先の会社から決まり、返却のたびに削除を読み返します。",
     model=LuRegistration,
-    form=forms.LuRegistrationForm,
     table=tables.LuRegistrationTable,
     rows=lambda at: queries.registrations(),
     view_permission=VIEW,

@@ -15,7 +15,8 @@ from accesscontrol.choices import CardKind, Duty, EngagedFor, OrganisationKind
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from terminals import operations
 from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
-from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
+from terminals.lifecycle.operations import Inherited, take_over
+from terminals.models import Building, Place, Terminal, ZoneOwnership
 
 SINCE = datetime(2023, 12, 1, tzinfo=UTC)
 PERIOD = DateTimeTZRange(SINCE, None, "[)")
@@ -172,22 +173,17 @@ def _terminal(
         defaults={
             "asset_number": f"A-{sample.number}",
             "serial_number": f"SN{digits}{sample.number[:2]}",
-            "status": sample.status,
         },
     )
     if created:
-        LuRegistration.objects.create(
-            terminal=terminal,
-            lu=f"{sample.number[:2]}U{digits}",
-            terminal_class=sample.terminal_class,
-            during=PERIOD,
-        )
-        Deployment.objects.create(
-            terminal=terminal,
+        inherited = Inherited(
+            status=sample.status,
             holder=organisations[sample.holder],
             place=places[sample.place],
-            during=PERIOD,
+            lu=f"{sample.number[:2]}U{digits}",
+            terminal_class=sample.terminal_class,
         )
+        take_over(terminal, inherited=inherited, since=SINCE, reason="お試し環境", by=None, at=SINCE)
     return terminal
 
 

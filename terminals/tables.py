@@ -43,7 +43,7 @@ class TerminalTable(tables.Table):
 class DeploymentTable(tables.Table):
     """配備."""
 
-    terminal = tables.LinkColumn("deployments_edit", args=[tables.A("pk")], attrs=MAIN)
+    terminal = tables.LinkColumn("terminal", args=[tables.A("terminal_id")], attrs=MAIN)
     during = PeriodColumn()
 
     class Meta:
@@ -54,7 +54,7 @@ class DeploymentTable(tables.Table):
 class LuRegistrationTable(tables.Table):
     """LU登録."""
 
-    terminal = tables.LinkColumn("registrations_edit", args=[tables.A("pk")], attrs=MAIN)
+    terminal = tables.LinkColumn("terminal", args=[tables.A("terminal_id")], attrs=MAIN)
     during = PeriodColumn()
 
     class Meta:

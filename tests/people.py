@@ -1,7 +1,7 @@
 """Named people, terminals and supply points of the tests.
 
 An NW clerk (大西), a retail clerk (佐藤), a compliance officer (吉岡), a terminal administrator (林),
-a card-desk clerk (村上), a contractor's clerk (木下) and an outsider without any card or terminal.
+a card-desk clerk (村上), a contractor's clerk (木下), the terminal contractor (瀬川) and an outsider without any card or terminal.
 """
 
 import io
@@ -21,9 +21,10 @@ from accesscontrol.http import SESSION_COOKIE
 from accesscontrol.models import Card, Organisation, Posting, Staff, WorkSession
 from accesscontrol.operations import Attempt, sign_in
 from eigyo import exchange, operations
-from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
+from terminals.choices import AssignedSide, EventKind, TerminalClass, TerminalStatus, ZoneKind
+from terminals.lifecycle.operations import Inherited, take_over
 from terminals.middleware import DEVICE_COOKIE
-from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
+from terminals.models import Building, LifeEvent, Place, Terminal, ZoneOwnership
 from terminals.operations import enrol, issue_enrolment_code
 from terminals.queries import recognise
 
@@ -275,6 +276,15 @@ def build_region() -> Region:
             ),
             "card_desk": make_card("1000000004", nw, "N-10004", "村上 健", "総務課", Duty.CARD_DESK),
             "auditor": make_card("1000000005", nw, "N-10005", "考査 一郎", "考査室", Duty.INTERNAL_AUDITOR),
+            "terminal_contractor": make_card(
+                "3000000002",
+                contractor,
+                "C-30002",
+                "瀬川 徹",
+                "端末管理課",
+                Duty.TERMINAL_CONTRACTOR,
+                EngagedFor.NW,
+            ),
             "shared": make_shared_card("2000000009", retail),
         },
     )
@@ -289,15 +299,28 @@ def make_terminal(
     status: str = TerminalStatus.DEPLOYED,
     lu: str = "",
 ) -> Terminal:
-    terminal = Terminal.objects.create(
-        number=number, asset_number=f"A-{number}", serial_number=f"S-{number}", status=status
+    terminal = Terminal.objects.create(number=number, asset_number=f"A-{number}", serial_number=f"S-{number}")
+    inherited = Inherited(
+        status=status,
+        holder=holder,
+        place=place,
+        lu=(lu or f"LU{number[-4:]}") if terminal_class else "",
+        terminal_class=terminal_class,
     )
-    if terminal_class:
-        LuRegistration.objects.create(
-            terminal=terminal, lu=lu or f"LU{number[-4:]}", terminal_class=terminal_class, during=ALWAYS
-        )
-    Deployment.objects.create(terminal=terminal, holder=holder, place=place, during=ALWAYS)
+    take_over(terminal, inherited=inherited, since=SINCE, reason="試験", by=None, at=SINCE)
     return terminal
+
+
+def is_returned(terminal: Terminal) -> None:
+    """Write the return of a terminal into its journal, at this moment."""
+    LifeEvent.objects.create(
+        terminal=terminal,
+        kind=EventKind.RETURNED,
+        from_status=TerminalStatus.DEPLOYED,
+        to_status=TerminalStatus.RETURNED,
+        at=timezone.now(),
+        reason="試験",
+    )
 
 
 def make_card(

@@ -13,7 +13,7 @@ from django.utils import timezone
 from accesscontrol import changes
 from accesscontrol.models import Organisation, Posting, Staff
 from terminals import operations as terminal_desk
-from terminals.models import Deployment, Terminal
+from terminals.models import Building, Deployment, Place, Terminal, ZoneOwnership
 from tests.people import ALWAYS, Person
 from tests.terminals.pages import form_of, refused, text
 
@@ -23,11 +23,6 @@ SINCE = "2024-04-01T09:00"
 @pytest.fixture
 def newcomer(region) -> Staff:
     return Staff.objects.create(number="N-10088", name="新井 望")
-
-
-@pytest.fixture
-def new_terminal(region) -> Terminal:
-    return Terminal.objects.create(number="NW-0888", asset_number="A-888", serial_number="S-888")
 
 
 class Rival:
@@ -97,28 +92,24 @@ class TestRace:
         assert form_of(body) == {name: str(value) for name, value in given.items()}
         assert Posting.objects.get(staff=newcomer).organisation == region.retail
 
-    def test_a_deployment_that_loses_is_refused_in_the_words_of_the_form(self, region, rival, new_terminal):
-        given = {
-            "terminal": new_terminal.pk,
-            "holder": region.nw.pk,
-            "place": region.places["nw"].pk,
-            "since": SINCE,
-        }
+    def test_a_zone_owner_that_loses_is_refused_in_the_words_of_the_form(self, region, rival):
+        place = Place.objects.create(building=Building.objects.get(), floor="9F", name="倉庫")
+        given = {"place": place.pk, "kind": "nw", "assigned_side": "", "since": SINCE}
         rival.saves(
-            "INSERT INTO app.terminals_deployment (terminal_id, holder_id, place_id, during)"
-            " VALUES (%s, %s, %s, tstzrange(now(), NULL))",
-            new_terminal.pk,
-            region.retail.pk,
-            region.places["retail"].pk,
+            "INSERT INTO app.terminals_zoneownership (place_id, kind, assigned_side, during)"
+            " VALUES (%s, 'retail', '', tstzrange(now(), NULL))",
+            place.pk,
         )
         refused(
-            races(rival, region.terminal_admin(), "/deployments/new/", given),
-            "同じ期間に別の配備があります。前の配備の終わりを先に入れてください。",
+            races(rival, region.terminal_admin(), "/zones/new/", given),
+            "同じ期間に別の持ち主があります。前の期間の終わりを先に入れてください。",
         )
-        assert Deployment.objects.get(terminal=new_terminal).holder == region.retail
+        assert ZoneOwnership.objects.get(place=place).kind == "retail"
 
     def test_a_number_that_was_taken_a_moment_ago_is_refused_in_the_words_of_the_form(self, region, rival):
-        rival.saves("INSERT INTO app.accesscontrol_staff (number, name, kana) VALUES ('N-10077', '先', '')")
+        rival.saves(
+            "INSERT INTO app.accesscontrol_staff (number, name, kana, email) VALUES ('N-10077', '先', '', '')"
+        )
         given = {"number": "N-10077", "name": "後の人", "kana": ""}
         refused(races(rival, region.card_desk(), "/staff/new/", given), "既に存在します")
         assert Staff.objects.get(number="N-10077").name == "先"

@@ -9,10 +9,10 @@ from django.utils import timezone
 from accesscontrol.http import SESSION_COOKIE
 from accesscontrol.models import Card, Organisation, Posting
 from terminals import operations as terminal_desk
-from terminals.choices import TerminalStatus, ZoneKind
+from terminals.choices import ZoneKind
 from terminals.models import Deployment, LuRegistration, Terminal, ZoneOwnership
 from tests.guarantees.report import PROVING, report
-from tests.people import OTHER_LOW, OWN_LOW, Person, Region, ends_now
+from tests.people import OTHER_LOW, OWN_LOW, Person, Region, ends_now, is_returned
 
 PLACES = {
     "page": "/points/{0}/",
@@ -78,10 +78,6 @@ def _card(work: Work, **changes) -> None:
     Card.objects.filter(pk=work.clerk.card.pk).update(**changes)
 
 
-def _terminal(work: Work, **changes) -> None:
-    Terminal.objects.filter(pk=work.terminal.pk).update(**changes)
-
-
 def _deployment(work: Work, **changes) -> None:
     Deployment.objects.filter(terminal=work.terminal).update(**changes)
 
@@ -117,7 +113,7 @@ CHANGES: dict[str, Callable[[Work], object]] = {
     "the terminal goes to the other company": lambda w: _deployment(w, holder=w.other),
     "the room becomes shared": lambda w: _zone(w, kind=ZoneKind.SHARED),
     "the room goes to the other company": lambda w: _zone(w, kind=w.other_side),
-    "the terminal is returned": lambda w: _terminal(w, status=TerminalStatus.RETURNED),
+    "the terminal is returned": lambda w: is_returned(w.terminal),
     "the terminal is suspended": lambda w: terminal_desk.suspend(
         w.terminal, reason="点検", by=None, at=timezone.now()
     ),

@@ -100,9 +100,8 @@ def test_row_7_a_class_that_contradicts_the_ledger_serves_nobody_and_is_quaranti
 
 @pytest.mark.parametrize("status", [status for status in TerminalStatus if status != TerminalStatus.DEPLOYED])
 def test_row_8_a_terminal_that_is_not_deployed_serves_nobody(region, read_log, status):
-    region.nw_terminal.status = status
-    region.nw_terminal.save()
-    refused(region.person("nw_clerk").sits_at(region.nw_terminal), read_log, "T-102")
+    terminal = make_terminal("NW-0400", TerminalClass.NW, region.nw, region.places["nw"], status=status)
+    refused(region.person("nw_clerk").sits_at(terminal), read_log, "T-102")
 
 
 def test_row_8_a_terminal_without_lu_serves_nobody(region, read_log):

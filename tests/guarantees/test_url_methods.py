@@ -9,11 +9,11 @@ from django.utils import timezone
 from accesscontrol.choices import CardKind
 from accesscontrol.http import SESSION_COOKIE
 from accesscontrol.models import Card, Organisation, Posting, WorkSession
-from terminals.choices import TerminalClass, TerminalStatus
-from terminals.models import Deployment, LuRegistration, Place, Terminal
+from terminals.choices import TerminalClass
+from terminals.models import Deployment, LuRegistration, Place
 from tests.guarantees.report import PROVING, extent, report
 from tests.house.matrix import PERSONAS, STAFF, TABLE
-from tests.people import HIDDEN_FROM_RETAIL, Person, ends_now
+from tests.people import HIDDEN_FROM_RETAIL, Person, ends_now, is_returned
 from tests.town import Town, found_town
 
 UNUSED = ("PUT", "PATCH", "DELETE", "TRACE")
@@ -77,9 +77,6 @@ class Pair:
     def posting(self, **changes) -> None:
         Posting.objects.filter(staff=self.clerk.card.staff).update(**changes)
 
-    def terminal(self, **changes) -> None:
-        Terminal.objects.filter(pk=self.clerk.terminal.pk).update(**changes)
-
     def registration(self, **changes) -> None:
         LuRegistration.objects.filter(terminal=self.clerk.terminal).update(**changes)
 
@@ -107,7 +104,7 @@ REFUSED_PAIRS: dict[str, Callable[[Pair], object]] = {
     ),
     "5: a shared card": lambda p: p.card(kind=CardKind.SHARED),
     "7: a class against the ledger": lambda p: p.deployment(holder=p.retail),
-    "8: a returned terminal": lambda p: p.terminal(status=TerminalStatus.RETURNED),
+    "8: a returned terminal": lambda p: is_returned(p.clerk.terminal),
     "11: a retail clerk in the training room": lambda p: (p.goes_to_retail(), p.deployment(place="研修室")),
     "13: a posting that has ended": lambda p: ends_now(Posting.objects.get(staff=p.clerk.card.staff)),
     "a suspended card": lambda p: p.card(suspended_at=timezone.now(), suspended_reason="紛失"),

@@ -14,6 +14,7 @@ PERSONAS = (
     "terminal_admin",
     "card_desk",
     "auditor",
+    "terminal_contractor",
 )
 STAFF = PERSONAS[2:]
 CLERKS = ("nw_clerk", "retail_clerk")
@@ -96,21 +97,18 @@ TABLE: dict[str, Row] = {
     "alerts": only("officer"),
     "acknowledge_alert": only("officer", status=302, method="POST"),
     **same(
-        only("terminal_admin", "auditor"),
+        only("terminal_admin", "auditor", "terminal_contractor"),
         *("terminals", "terminal", "deployments", "registrations", "buildings", "places", "zones"),
     ),
     **same(
         only("terminal_admin"),
         *(
             "terminals_new",
-            "deployments_new",
-            "registrations_new",
             "buildings_new",
             "places_new",
             "zones_new",
         ),
-        *("terminals_edit", "deployments_edit", "registrations_edit"),
-        *("buildings_edit", "places_edit", "zones_edit"),
+        *("terminals_edit", "buildings_edit", "places_edit", "zones_edit"),
     ),
     "issue_code": only("terminal_admin", method="POST"),
     "add_certificate": only("terminal_admin", status=400, method="POST"),

@@ -1,7 +1,7 @@
-"""Places, terminals, the two ledgers and what a terminal proves itself with: tables and constraints.
+"""Places, terminals, their registrations and deployments, and what a terminal proves itself with.
 
-The deployment ledger (端末配備先情報: holder and place) and the LU registrations (営業オンラインの端末情報:
-class and LU) are two sources on purpose: the failure of 2022 was that they differed unseen.
+This is the system's own registry (営業オンラインの端末情報). The contractor's ledger (端末配備先情報) arrives
+as files and is a source of its own: the failure of 2022 was that the two differed unseen.
 """
 
 from typing import ClassVar
@@ -13,7 +13,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 
-from accesscontrol.models import Numbered, Organisation
+from accesscontrol.models import Numbered, Organisation, Staff
 from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
 
 TERMINAL_NUMBER = RegexValidator(r"^[A-Z]{2}-\d{4}$", "端末番号は「NW-0118」の形で入力してください。")
@@ -26,6 +26,9 @@ class Building(models.Model):
     code = models.CharField("建物コード", max_length=16, unique=True)
     name = models.CharField("名称", max_length=80)
     address = models.CharField("所在地", max_length=200)
+    keeper = models.ForeignKey(
+        Staff, models.PROTECT, verbose_name="端末の責任者", null=True, blank=True, related_name="+"
+    )
 
     class Meta:
         verbose_name = "建物"
@@ -90,7 +93,11 @@ class Terminal(Numbered):
     asset_number = models.CharField("資産番号", max_length=24, unique=True)
     serial_number = models.CharField("製造番号", max_length=40, unique=True)
     status = models.CharField(
-        "状態", max_length=16, choices=TerminalStatus.choices, default=TerminalStatus.PROCURED
+        "状態",
+        max_length=16,
+        choices=TerminalStatus.choices,
+        default=TerminalStatus.PROCURED,
+        editable=False,
     )
     suspended_at = models.DateTimeField("利用停止", null=True, blank=True, editable=False)
     suspended_reason = models.CharField("停止の理由", max_length=200, blank=True, editable=False)
@@ -100,6 +107,7 @@ class Terminal(Numbered):
         default_permissions = ()
         permissions: ClassVar = [
             ("manage_terminals", "端末を管理する"),
+            ("keep_terminals", "端末の受け渡しと棚卸をし、端末配備先情報を届ける"),
             ("view_terminals", "端末台帳を見る"),
         ]
         constraints: ClassVar = [
@@ -142,7 +150,7 @@ class LuRegistration(models.Model):
 
 
 class Deployment(models.Model):
-    """端末配備先情報: which company holds a terminal and where it stands, over a period."""
+    """配備: which company holds a terminal and where it stands, over a period, as its life cycle brought it about."""
 
     terminal = models.ForeignKey(Terminal, models.PROTECT, verbose_name="端末", related_name="deployments")
     holder = models.ForeignKey(Organisation, models.PROTECT, verbose_name="配備先の会社")
@@ -230,6 +238,42 @@ class TerminalLastSeen(models.Model):
 
     def __str__(self) -> str:
         return f"{self.terminal_id} {self.seen_at:%Y-%m-%d %H:%M}"
+
+
+class Notice(models.Model):
+    """お知らせ: something a responsible person is told, in the product, by mail and to a webhook."""
+
+    recipient = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    text = models.CharField(max_length=300)
+    link = models.CharField(max_length=200, blank=True)
+    made_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "お知らせ"
+        default_permissions = ()
+        indexes: ClassVar = [models.Index(fields=["recipient", "-made_at"], name="notice_newest")]
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class SavedView(models.Model):
+    """A filter of the terminal list that one person keeps under a name."""
+
+    person = models.CharField(max_length=7)
+    name = models.CharField(max_length=40)
+    query = models.CharField(max_length=1000)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="one_terminal_view_of_a_name", fields=["person", "name"])
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 for _model in (Building, Place, ZoneOwnership, Terminal, LuRegistration, Deployment, TerminalCertificate):

@@ -1,0 +1,1 @@
+"""端末配備先情報: receiving the terminal contractor's ledger."""

@@ -1,0 +1,1 @@
+"""Life cycle of terminals: from procurement to reuse or disposal, one operation per transition."""

@@ -1,0 +1,1 @@
+"""突合: the ledgers, the postings and what was seen, laid beside each other."""

@@ -1,0 +1,1 @@
+"""Rooms: who was in them, which terminals stand in them."""
