@@ -3,7 +3,7 @@
 from terminals.models.history import DeploymentVersion, LuRegistrationVersion, ZoneOwnershipVersion
 from terminals.models.ledger import LedgerError, LedgerFile, LedgerLine
 from terminals.models.lifecycle import Handover, LifeEvent, LuDeletion
-from terminals.models.reconciliation import Discrepancy, DiscrepancyStep, Inspected, Run, RunChange
+from terminals.models.reconciliation import Discrepancy, DiscrepancyStep, Found, Inspected, Run, RunChange
 from terminals.models.registry import (
     Building,
     Deployment,
@@ -35,6 +35,7 @@ __all__ = [
     "DiscrepancyStep",
     "EnrolledDevice",
     "EnrolmentCode",
+    "Found",
     "Handover",
     "Inspected",
     "LedgerError",

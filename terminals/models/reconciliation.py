@@ -26,6 +26,7 @@ class Run(models.Model):
     rules = models.CharField("規則の版", max_length=12)
     sources = models.JSONField("突き合わせた情報", default=dict)
     outcome = models.CharField("結果", max_length=10, choices=Outcome.choices, default=Outcome.RUNNING)
+    phase = models.PositiveSmallIntegerField("段階", default=0)
     message = models.CharField("説明", max_length=300, blank=True)
     found = models.PositiveIntegerField("相違", default=0)
     opened = models.PositiveIntegerField("新しい相違", default=0)
@@ -146,3 +147,27 @@ class Inspected(models.Model):
 
     def __str__(self) -> str:
         return self.terminal_number
+
+
+class Found(models.Model):
+    """What a run saw. Kept while the run is under way, dry or waiting: an approval is of exactly these rows."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="findings")
+    kind = models.CharField("種別", max_length=24, choices=Kind.choices)
+    terminal_number = models.CharField("端末番号", max_length=16)
+    lu = models.CharField("LU名", max_length=8, blank=True)
+    site = models.CharField("拠点", max_length=80, blank=True)
+    terminal_class = models.CharField("用途区分", max_length=8, blank=True)
+    ledger_says = models.CharField("台帳", max_length=200, blank=True)
+    online_says = models.CharField("オンライン", max_length=200, blank=True)
+    seen_says = models.CharField("検出", max_length=200, blank=True)
+    odd_one = models.CharField("食い違う側", max_length=8, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints: ClassVar = [
+            models.UniqueConstraint(name="found_once_a_run", fields=["run", "kind", "terminal_number", "lu"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.terminal_number} {self.get_kind_display()}"
