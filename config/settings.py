@@ -140,6 +140,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accesscontrol.tasks.close_idle_sessions",
         "schedule": timedelta(minutes=1),
     },
+    "reconcile-terminals": {
+        "task": "terminals.tasks.reconcile",
+        "schedule": crontab(hour=5, minute=40),
+        "kwargs": {"trigger": "nightly"},
+    },
+    "send-notices": {"task": "terminals.tasks.send_notices", "schedule": timedelta(seconds=20)},
     "make-log-partitions": {"task": "audit.tasks.make_partitions", "schedule": timedelta(hours=6)},
     "seal-log": {
         "task": "audit.tasks.seal",
@@ -199,6 +205,16 @@ READ_LOG_WORDS = [
     "terminals.claims.READ_LOG_WORDS",
     "eigyo.choices.READ_LOG_WORDS",
 ]
+# The reconciliation of terminals (terminals/reconciliation/rules.py): ages, and how much one run may change alone.
+RECONCILIATION: dict[str, Any] = {
+    "ledger_age": timedelta(days=7),
+    "unseen": timedelta(days=30),
+    "audit": timedelta(days=365),
+    "observed": timedelta(days=30),
+    "mass_least": 20,
+    "mass_share": 0.02,
+}
+NOTICE_WEBHOOK = env.text("EIGYO_NOTICE_WEBHOOK")
 IDLE_LIMIT = timedelta(minutes=15)
 IDLE_WARNING = timedelta(minutes=2)
 PIN_ATTEMPTS_PER_CARD = 5
@@ -210,6 +226,12 @@ ALERT_RECIPIENTS = env.words("EIGYO_ALERT_RECIPIENTS", "compliance@eigyo.invalid
 PAGE_ROWS = 50
 EXACT_COUNT_LIMIT = 10_000
 IMPORT_SHRINK_LIMIT = 0.05
+
+# 端末配備先情報: where files are dropped (empty = nowhere), and how much of it may change unasked.
+LEDGER_INBOX = env.text("EIGYO_LEDGER_INBOX")
+LEDGER_SHRINK_LIMIT = 0.05
+LEDGER_CHANGE_LIMIT = 0.2
+LEDGER_SIZE_LIMIT = 64 << 20  # bytes
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
