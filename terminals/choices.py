@@ -79,6 +79,14 @@ class HandoverKind(TextChoices):
     RETURN = "return", "返却"
 
 
+class EntryControl(TextChoices):
+    """What keeps other people from a terminal. A wire lock keeps it from being carried off, and no more (case ①)."""
+
+    LOCKED = "locked", "入室カードや鍵で、区画の人だけが入れる"
+    ATTENDED = "attended", "無人のときは施錠し、来訪者には係員が付き添う"
+    WIRE_LOCK = "wire_lock", "端末をワイヤーロックで固定する（盗難防止）"
+
+
 class Channel(TextChoices):
     """How a file reached us."""
 

@@ -98,13 +98,16 @@ class LuDeletion(models.Model):
         Staff, models.PROTECT, verbose_name="確認した人", null=True, related_name="+"
     )
     confirmed_at = models.DateTimeField("読み返した日時", null=True)
+    withdrawn_at = models.DateTimeField("取り下げ日時", null=True)  # the return itself was taken back
 
     class Meta:
         verbose_name = "LU削除"
         default_permissions = ()
         constraints: ClassVar = [
             models.UniqueConstraint(
-                name="one_open_lu_deletion", fields=["terminal"], condition=Q(confirmed_at__isnull=True)
+                name="one_open_lu_deletion",
+                fields=["terminal"],
+                condition=Q(confirmed_at__isnull=True, withdrawn_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="deleter_does_not_confirm",

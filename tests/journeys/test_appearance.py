@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import expect
 
 from accesscontrol.models import Alert, Card, Posting
-from terminals.models import Deployment, Terminal
+from terminals.models import Terminal, ZoneOwnership
 from tests.people import OTHER_LOW, OWN_HIGH
 from tests.readlog import ReadLog
 
@@ -38,7 +38,7 @@ def pages_of(who: str) -> list[str]:
         "terminal_admin": [
             *(f"/{name}/" for name in ("terminals", "deployments", "registrations")),
             *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
-            *("/terminals/new/", f"/deployments/{Deployment.objects.first().pk}/edit/"),
+            *("/terminals/new/", f"/zones/{ZoneOwnership.objects.first().pk}/edit/"),
         ],
         "card_desk": [
             *(f"/{name}/" for name in ("cards", "staff", "postings", "organisations", f"cards/{card}")),

@@ -51,13 +51,12 @@ def test_a_device_is_enrolled_used_and_stopped_in_the_middle_of_work(device, reg
 
 def test_a_form_with_a_fault_keeps_everything_and_says_what_is_wrong(device, region):
     admin = device().enrols(region.office_terminal).signs_in("1000000003")
-    admin.page.get_by_role("link", name="配備", exact=True).click()
+    admin.page.get_by_role("link", name="区画の持ち主", exact=True).click()
     admin.page.get_by_role("link", name="登録する").click()
-    admin.page.get_by_label("端末").select_option(label="NW-0118")
-    admin.page.get_by_label("配備先の会社").select_option(label="試験電力")
-    admin.page.get_by_label("設置場所").select_option(label="合同庁舎 3F 営業所")
+    admin.page.locator("#id_place").select_option(label="合同庁舎 3F 営業所")
+    admin.page.locator("#id_kind").select_option(label="NW区画")
     admin.page.get_by_label("開始").fill("2026-04-01T09:00")
     admin.page.get_by_role("button", name="保存する").click()
-    expect(admin.page.get_by_role("alert")).to_contain_text("同じ期間に別の配備があります。")
+    expect(admin.page.get_by_role("alert")).to_contain_text("同じ期間に別の持ち主があります。")
     expect(admin.page.get_by_label("開始")).to_have_value("2026-04-01T09:00")
-    assert admin.page.get_by_label("配備先の会社").locator("option:checked").inner_text() == "試験電力"
+    assert admin.page.locator("#id_place").locator("option:checked").inner_text() == "合同庁舎 3F 営業所"

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from accesscontrol.models import Organisation
-from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
+from terminals.models import Building, Deployment, Place, Terminal, ZoneOwnership
 from terminals.operations import issue_enrolment_code
 from tests.people import OTHER_LOW, Person, make_terminal
 from tests.terminals.pages import form_of, refused, saved, text
@@ -19,7 +19,7 @@ def admin(region) -> Person:
 
 
 class TestAdministrator:
-    def test_builds_a_working_terminal_from_nothing_but_forms(self, region, admin):
+    def test_registers_a_room_and_a_terminal_that_may_do_nothing_yet(self, admin):
         saved(admin, "buildings", code="B-77", name="港町ビル", address="宮城県仙台市宮城野区港一丁目1番1号")
         saved(
             admin,
@@ -30,22 +30,12 @@ class TestAdministrator:
         )
         place = Place.objects.get(name="配電センター分室")
         saved(admin, "zones", place=place.pk, kind="nw", assigned_side="", since=SINCE, until="")
-        saved(
-            admin,
-            "terminals",
-            number="NW-0777",
-            asset_number="A-777",
-            serial_number="S-777",
-            status="deployed",
-        )
+        saved(admin, "terminals", number="NW-0777", asset_number="A-777", serial_number="S-777")
         terminal = Terminal.objects.get(number="NW-0777")
-        saved(admin, "registrations", terminal=terminal.pk, lu="LU0777", terminal_class="nw", since=SINCE)
-        saved(admin, "deployments", terminal=terminal.pk, holder=region.nw.pk, place=place.pk, since=SINCE)
+        assert terminal.status == "procured"
         page = text(admin.gets(f"/terminals/{terminal.pk}/"))
-        assert "港町ビル 2F 配電センター分室" in page
-        assert "NW用　LU0777" in page
-        clerk = region.person("nw_clerk").sits_at(terminal).signs_in()
-        assert "秘密　太郎" in text(clerk.gets(f"/points/{OTHER_LOW}/"))
+        assert "調達" in page
+        assert "LUなし" in page
 
     def test_finds_a_row_by_a_part_of_it(self, admin):
         for register, words, found in (
@@ -67,75 +57,53 @@ class TestAdministrator:
             assert said in body
 
     def test_changes_a_row_and_finds_the_change_in_its_history_with_a_name(self, region, admin):
-        terminal = region.nw_terminal
-        page = f"/terminals/{terminal.pk}/"
-        given = {
-            "number": "NW-0118",
-            "asset_number": "A-新",
-            "serial_number": "S-NW-0118",
-            "status": "returned",
-        }
+        page = f"/terminals/{region.nw_terminal.pk}/"
+        given = {"number": "NW-0118", "asset_number": "A-新", "serial_number": "S-NW-0118"}
         assert admin.posts(f"{page}edit/", given).headers["Location"] == page
         history = text(admin.gets(page)).split("変更の履歴")[1]
         assert "林 亜希子（N-10003）" in history
-        assert "状態：配備 → 返却" in history
         assert "資産番号：A-NW-0118 → A-新" in history
 
-    @pytest.mark.parametrize("register", ["deployments", "registrations", "buildings", "places", "zones"])
+    def test_cannot_type_in_a_status_even_where_the_form_would_be_willing(self, region, admin):
+        page = f"/terminals/{region.nw_terminal.pk}/"
+        given = {"number": "NW-0118", "asset_number": "A-新", "serial_number": "S-新", "status": "returned"}
+        assert admin.posts(f"{page}edit/", given).headers["Location"] == page
+        assert Terminal.objects.get(pk=region.nw_terminal.pk).status == "deployed"
+
+    @pytest.mark.parametrize("register", ["buildings", "places", "zones"])
     def test_edits_a_row_of_every_register_and_nothing_changes_by_itself(self, admin, register):
-        row = {
-            "deployments": Deployment,
-            "registrations": LuRegistration,
-            "buildings": Building,
-            "places": Place,
-            "zones": ZoneOwnership,
-        }[register].objects.first()
+        row = {"buildings": Building, "places": Place, "zones": ZoneOwnership}[register].objects.first()
         address = f"/{register}/{row.pk}/edit/"
         given = form_of(text(admin.gets(address)))
         before = type(row).objects.values().get(pk=row.pk)
         assert admin.posts(address, given).status_code == 302
         assert type(row).objects.values().get(pk=row.pk) == before
 
-    def test_ends_a_deployment_and_begins_the_next_at_the_same_moment(self, region, admin):
-        current = Deployment.objects.get(terminal=region.nw_terminal)
-        given = form_of(text(admin.gets(f"/deployments/{current.pk}/edit/"))) | {"until": UNTIL}
-        assert admin.posts(f"/deployments/{current.pk}/edit/", given).status_code == 302
-        history = text(admin.gets(f"/deployments/{current.pk}/edit/")).split("変更の履歴")[1]
+    @pytest.mark.parametrize("register", ["deployments", "registrations"])
+    def test_finds_no_form_for_what_only_the_life_cycle_brings_about(self, admin, register):
+        assert "登録する" not in text(admin.gets(f"/{register}/"))
+        for address in (f"/{register}/new/", f"/{register}/1/edit/"):
+            assert admin.gets(address).status_code == 404
+            assert admin.posts(address).status_code == 404
+
+    def test_ends_a_zones_ownership_and_begins_the_next_at_the_same_moment(self, region, admin):
+        current = ZoneOwnership.objects.get(place=region.places["nw"])
+        given = form_of(text(admin.gets(f"/zones/{current.pk}/edit/"))) | {"until": UNTIL}
+        assert admin.posts(f"/zones/{current.pk}/edit/", given).status_code == 302
+        history = text(admin.gets(f"/zones/{current.pk}/edit/")).split("変更の履歴")[1]
         assert "→ 2023/12/01 09:00 ～ 2025/04/01 09:00" in history
-        given |= {
-            "holder": region.retail.pk,
-            "place": region.places["retail"].pk,
-            "since": UNTIL,
-            "until": "",
-        }
-        saved(admin, "deployments", **given)
-        assert Deployment.objects.filter(terminal=region.nw_terminal).count() == 2
+        saved(admin, "zones", **given | {"kind": "retail", "since": UNTIL, "until": ""})
+        assert ZoneOwnership.objects.filter(place=region.places["nw"]).count() == 2
 
 
 class TestFaults:
-    def test_two_deployments_at_once_are_refused_in_words_and_the_form_keeps_all(self, region, admin):
-        given = {
-            "terminal": region.nw_terminal.pk,
-            "holder": region.retail.pk,
-            "place": region.places["retail"].pk,
-            "since": SINCE,
-            "until": UNTIL,
-        }
-        body = refused(
-            admin.posts("/deployments/new/", given),
-            "同じ期間に別の配備があります。前の配備の終わりを先に入れてください。",
-        )
-        assert form_of(body) == {name: str(value) for name, value in given.items()}
-        assert Deployment.objects.filter(terminal=region.nw_terminal).count() == 1
-
     def test_two_owners_of_one_place_at_once_are_refused(self, region, admin):
         given = {"place": region.places["nw"].pk, "kind": "retail", "assigned_side": "", "since": SINCE}
         body = refused(admin.posts("/zones/new/", given), "同じ期間に別の持ち主があります。")
         assert form_of(body)["kind"] == "retail"
 
-    def test_one_lu_on_two_terminals_is_kept_because_it_has_to_be_found(self, region, admin):
-        other = make_terminal("NW-0600", "", region.nw, region.places["nw"])
-        saved(admin, "registrations", terminal=other.pk, lu="LU0118", terminal_class="nw", since=SINCE)
+    def test_one_lu_on_two_terminals_is_kept_because_it_has_to_be_found(self, region):
+        make_terminal("NW-0600", "nw", region.nw, region.places["nw"], lu="LU0118")
         clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
         assert "T-104" in text(clerk.gets("/start/"))
 
@@ -146,23 +114,22 @@ class TestFaults:
 
     @pytest.mark.parametrize("until", [SINCE, "2020-01-01T00:00"])
     def test_an_end_before_the_beginning_is_refused(self, region, admin, until):
-        given = {"terminal": region.nw_terminal.pk, "lu": "LU1", "terminal_class": "nw", "since": SINCE}
+        place = Place.objects.create(building=Building.objects.get(), floor="9F", name="倉庫")
+        given = {"place": place.pk, "kind": "contractor", "assigned_side": "retail", "since": SINCE}
         body = refused(
-            admin.posts("/registrations/new/", given | {"until": until}),
-            "終了は開始より後の日時にしてください。",
+            admin.posts("/zones/new/", given | {"until": until}), "終了は開始より後の日時にしてください。"
         )
-        assert form_of(body)["lu"] == "LU1"
+        assert form_of(body)["assigned_side"] == "retail"
 
     @pytest.mark.parametrize(
         ("register", "given", "message"),
         [
             ("terminals", {"number": "118"}, "端末番号は「NW-0118」の形で入力してください。"),
             ("terminals", {"number": "NW-0118"}, "既に存在します"),
-            ("terminals", {"status": "lent"}, "正しく選択してください"),
-            ("registrations", {"lu": "lu-118"}, "LU名は英大文字で始まる8文字以内で入力してください。"),
-            ("registrations", {"terminal_class": "both"}, "正しく選択してください"),
-            ("registrations", {"since": ""}, "開始の日時を入力してください。"),
-            ("registrations", {"since": "昨日"}, "日時を正しく入力してください。"),
+            ("terminals", {"serial_number": "S-NW-0118"}, "既に存在します"),
+            ("zones", {"kind": "both"}, "正しく選択してください"),
+            ("zones", {"since": ""}, "開始の日時を入力してください。"),
+            ("zones", {"since": "昨日"}, "日時を正しく入力してください。"),
             ("buildings", {"code": "B-01"}, "既に存在します"),
             ("buildings", {"name": ""}, "必須です。"),
             ("places", {"floor": "2F", "name": "配電センター"}, "同じ建物・階に同じ名前の区画があります。"),
@@ -172,11 +139,9 @@ class TestFaults:
         self, region, admin, register, given, message
     ):
         right = {
-            "terminals": {
-                "number": "NW-0700", "asset_number": "A-700", "serial_number": "S-700", "status": "in_stock",
-            },
-            "registrations": {
-                "terminal": region.nw_terminal.pk, "lu": "LU0700", "terminal_class": "nw", "since": SINCE,
+            "terminals": {"number": "NW-0700", "asset_number": "A-700", "serial_number": "S-700"},
+            "zones": {
+                "place": region.places["nw"].pk, "kind": "nw", "assigned_side": "", "since": "2022-01-01T00:00",
             },
             "buildings": {"code": "B-70", "name": "別館", "address": "宮城県仙台市"},
             "places": {"building": region.places["nw"].building_id, "floor": "8F", "name": "倉庫"},
@@ -220,15 +185,14 @@ class TestSuspension:
         assert "まだ解消していないため再開できません。" in body
         assert fault in body
         assert Terminal.objects.get(pk=terminal.pk).suspended_at
-        self.repair(region, admin, terminal)
+        self.repair(region, terminal)
         admin.posts(f"{page}resume/")
         assert Terminal.objects.get(pk=terminal.pk).suspended_at is None
 
-    def repair(self, region, admin: Person, terminal: Terminal) -> None:
+    def repair(self, region, terminal: Terminal) -> None:
         deployment = Deployment.objects.get(terminal=terminal)
-        address = f"/deployments/{deployment.pk}/edit/"
-        right = {"holder": region.nw.pk, "place": region.places["nw"].pk}
-        assert admin.posts(address, form_of(text(admin.gets(address))) | right).status_code == 302
+        deployment.holder, deployment.place = region.nw, region.places["nw"]
+        deployment.save()
 
     def test_is_foretold_where_the_ledgers_contradict_each_other(self, region, admin):
         terminal = make_terminal("NW-0187", "nw", region.retail, region.places["retail"])

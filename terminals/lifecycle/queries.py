@@ -1,0 +1,139 @@
+"""What the life cycle has to know at an instant: who somebody is, what is in force, what is under way."""
+
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from accesscontrol.choices import PERMISSIONS
+from accesscontrol.models import Organisation, Posting, Staff
+from terminals.choices import EventKind, HandoverKind
+from terminals.models import (
+    Deployment,
+    Handover,
+    LifeEvent,
+    LuDeletion,
+    LuRegistration,
+    Place,
+    Terminal,
+    ZoneOwnership,
+)
+from terminals.registers import KEEP
+
+
+def posting(person: Staff, at: datetime) -> Posting | None:
+    """Return where a person works at an instant."""
+    return Posting.objects.select_related("organisation").filter(staff=person, during__contains=at).first()
+
+
+def may(person: Staff, permission: str, at: datetime) -> bool:
+    """Tell whether a person's posting of the instant carries a permission."""
+    found = posting(person, at)
+    return found is not None and permission in PERMISSIONS.get(found.duty, ())
+
+
+def company_of(person: Staff, at: datetime) -> Organisation | None:
+    """Return the company a person works in at an instant."""
+    found = posting(person, at)
+    return found.organisation if found else None
+
+
+def keepers(at: datetime) -> QuerySet[Organisation]:
+    """Return the companies that keep terminals: a returned one goes to one of them."""
+    duties = [duty for duty, held in PERMISSIONS.items() if KEEP in held]
+    keeping = Posting.objects.filter(duty__in=duties, during__contains=at)
+    return Organisation.objects.filter(pk__in=keeping.values("organisation")).order_by("-kind", "code")
+
+
+def zone(place: Place, at: datetime) -> ZoneOwnership | None:
+    """Return whose zone a place is at an instant."""
+    return ZoneOwnership.objects.filter(place=place, during__contains=at).first()
+
+
+def in_force(at: datetime) -> Q:
+    """Return the condition of a dated row that holds now or will: what the database counts as well."""
+    return Q(during__upper_inf=True) | Q(during__endswith__gt=at)
+
+
+def registrations(terminal: Terminal, at: datetime) -> list[LuRegistration]:
+    """Read back, from the side that grants, the LUs of a terminal that are in force."""
+    return list(LuRegistration.objects.filter(in_force(at), terminal=terminal).order_by("lu"))
+
+
+def deployment(terminal: Terminal, at: datetime) -> Deployment | None:
+    """Return the deployment in force."""
+    rows = Deployment.objects.select_related("holder", "place__building")
+    return rows.filter(in_force(at), terminal=terminal).order_by("during").first()
+
+
+def open_deletion(terminal: Terminal) -> LuDeletion | None:
+    """Return the LU deletion that waits for its read-back."""
+    return open_deletions().filter(terminal=terminal).first()
+
+
+def open_deletions() -> QuerySet[LuDeletion]:
+    """Return every LU deletion that waits for its read-back, oldest first."""
+    return (
+        LuDeletion.objects.filter(confirmed_at__isnull=True, withdrawn_at__isnull=True)
+        .select_related("terminal", "deleted_by")
+        .order_by("opened_at", "pk")
+    )
+
+
+def under_way(terminal: Terminal) -> Handover | None:
+    """Return the hand-over of a terminal that nobody has answered yet."""
+    return handovers().filter(terminal=terminal).first()
+
+
+def handovers() -> QuerySet[Handover]:
+    """Return every hand-over nobody has answered yet, oldest first."""
+    return (
+        Handover.objects.filter(accepted_at__isnull=True, declined_at__isnull=True)
+        .select_related("terminal", "holder", "place__building", "handed_by", "approved_by")
+        .order_by("handed_at", "pk")
+    )
+
+
+def latest(terminal: Terminal) -> LifeEvent | None:
+    """Return the newest entry of a terminal's journal."""
+    return events(terminal).first()
+
+
+def events(terminal: Terminal) -> QuerySet[LifeEvent]:
+    """Return a terminal's journal, newest first."""
+    return (
+        LifeEvent.objects.filter(terminal=terminal)
+        .select_related("by", "holder", "place__building", "handover__handed_by", "handover__accepted_by")
+        .order_by("-pk")
+    )
+
+
+def configured(terminal: Terminal) -> LifeEvent | None:
+    """Return how a terminal was set last, and by whom."""
+    return events(terminal).filter(kind=EventKind.CONFIGURED).first()
+
+
+def waits_for(handover: Handover, person: Staff, at: datetime) -> bool:
+    """Tell whether a hand-over is addressed to a person: their company receives it, and they may."""
+    found = posting(person, at)
+    if found is None or found.organisation.pk != handover.holder_id:
+        return False
+    return handover.kind != HandoverKind.RETURN or KEEP in PERMISSIONS.get(found.duty, ())
+
+
+def waiting(person: Staff, at: datetime) -> list[Handover]:
+    """Return the hand-overs a person may answer, oldest first."""
+    company = company_of(person, at)
+    if company is None:
+        return []
+    return [each for each in handovers().filter(holder=company) if waits_for(each, person, at)]
+
+
+def given(person: Staff) -> list[Handover]:
+    """Return the hand-overs a person has given and nobody has answered yet."""
+    return list(handovers().filter(handed_by=person))
+
+
+def holds(person: Staff, terminal: Terminal, at: datetime) -> bool:
+    """Tell whether a person's company holds a terminal."""
+    company, held = company_of(person, at), deployment(terminal, at)
+    return company is not None and held is not None and held.holder_id == company.pk
