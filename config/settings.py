@@ -140,10 +140,21 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "accesscontrol.tasks.close_idle_sessions",
         "schedule": timedelta(minutes=1),
     },
+    "watch-ledger-inbox": {
+        "task": "terminals.tasks.watch_ledger_inbox",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
+    },
     "reconcile-terminals": {
         "task": "terminals.tasks.reconcile",
         "schedule": crontab(hour=5, minute=40),
         "kwargs": {"trigger": "nightly"},
+    },
+    "find-presence": {"task": "terminals.tasks.find_presence", "schedule": crontab(hour=5, minute=10)},
+    "judge-zones": {
+        "task": "terminals.tasks.judge_zones",
+        "schedule": timedelta(minutes=1),
+        "options": {"expires": 60},
     },
     "send-notices": {"task": "terminals.tasks.send_notices", "schedule": timedelta(seconds=20)},
     "make-log-partitions": {"task": "audit.tasks.make_partitions", "schedule": timedelta(hours=6)},
@@ -226,6 +237,11 @@ ALERT_RECIPIENTS = env.words("EIGYO_ALERT_RECIPIENTS", "compliance@eigyo.invalid
 PAGE_ROWS = 50
 EXACT_COUNT_LIMIT = 10_000
 IMPORT_SHRINK_LIMIT = 0.05
+
+# 入退室記録: the same swipe twice, how far the clocks of readers and of this system may differ, how large a file.
+ROOM_ENTRY_TWIN = timedelta(seconds=60)
+ROOM_CLOCK_MARGIN = timedelta(minutes=2)
+ROOM_ENTRY_SIZE_LIMIT = 16 << 20  # bytes
 
 # 端末配備先情報: where files are dropped (empty = nowhere), and how much of it may change unasked.
 LEDGER_INBOX = env.text("EIGYO_LEDGER_INBOX")

@@ -183,7 +183,8 @@ def revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datet
 
 def resume(terminal: Terminal, *, by: Staff, at: datetime) -> None:
     """Lift a suspension. Raises ValidationError while the contradiction that caused it is still there."""
-    if fault := contradiction(queries.recognise(terminal, at)):
+    fault = contradiction(queries.recognise(terminal, at)) or queries.critical_finding(terminal.number, at)
+    if fault:
         raise ValidationError(f"まだ解消していないため再開できません。{fault}")
     changes.resume(terminal, by=by, at=at)
 

@@ -4,9 +4,11 @@ from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
+from terminals.choices import Severity
 from terminals.models import (
     Building,
     Deployment,
+    Discrepancy,
     EnrolledDevice,
     LuRegistration,
     Place,
@@ -121,3 +123,12 @@ def devices(terminal: Terminal) -> QuerySet[EnrolledDevice]:
 def certificates(terminal: Terminal) -> QuerySet[TerminalCertificate]:
     """Return the certificates of a terminal, newest first."""
     return TerminalCertificate.objects.filter(terminal=terminal).order_by("-registered_at")
+
+
+def critical_finding(terminal_number: str, at: datetime) -> str:
+    """Say which open critical discrepancy stops a terminal, unless it is excepted for now; or nothing."""
+    found = Discrepancy.objects.filter(
+        terminal_number=terminal_number, severity=Severity.CRITICAL, closed_run__isnull=True
+    ).exclude(excepted_until__gt=at)
+    kinds = "、".join(str(each.get_kind_display()) for each in found.order_by("pk"))
+    return f"突合の相違（{kinds}）が残っています。是正の後の突合で解消します。" if kinds else ""

@@ -1,6 +1,6 @@
 """Routes of the terminal registry and of enrolment."""
 
-from django.urls import path
+from django.urls import include, path
 
 from accesscontrol.suspension import Resume, Suspend
 from terminals import views
@@ -8,6 +8,8 @@ from terminals.registers import REGISTERS
 
 urlpatterns = [
     path("terminal/", views.this_device, name="this_device"),
+    path("", include("terminals.ledger.urls")),
+    path("", include("terminals.rooms.urls")),
     *(route for register in REGISTERS for route in register.urls()),
     path("terminals/<int:pk>/", views.terminal, name="terminal"),
     path("terminals/<int:pk>/code/", views.issue_code, name="issue_code"),
@@ -20,4 +22,5 @@ urlpatterns = [
         views.revoke_certificate,
         name="revoke_certificate",
     ),
+    path("", include("terminals.reconciliation.urls")),
 ]

@@ -12,9 +12,9 @@ from django.utils import timezone
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
 from terminals.choices import TerminalClass
-from terminals.models import TerminalCertificate
+from terminals.models import Discrepancy, PresenceFinding, RoomAdmission, Run, TerminalCertificate
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
-from tests.people import OTHER_LOW, Person, Region, build_region, make_terminal
+from tests.people import ALWAYS, OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
 
 PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
@@ -83,10 +83,28 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
             terminal=spare, fingerprint="0" * 64, registered_at=at
         )
         alert = Alert.objects.create(raised_at=at, codes=["C-201"], summary="試験", log_entry=1)
+        room = region.places["training"]
+        admission = RoomAdmission.objects.create(place=room, company=region.nw, during=ALWAYS, reason="試験")
+        finding = PresenceFinding.objects.create(
+            place=room, person_number="R-20001", company="試験電力", during=ALWAYS, found_at=at
+        )
+    run = Run.objects.create(started_at=at, trigger="asked", rules="0", outcome="waiting")
+    found = Discrepancy.objects.create(
+        kind="not_seen",
+        terminal_number=spare.number,
+        severity="minor",
+        first_run=run,
+        last_run=run,
+        detected_at=at,
+    )
     return {
+        "reconciliation": {"pk": run.pk},
+        "discrepancies": {"pk": found.pk},
         "terminals": {"pk": spare.pk, "certificate": certificate.pk},
         "cards": {"pk": region.cards["shared"].pk},
         "alerts": {"pk": alert.pk},
+        "places": {"pk": room.pk, "admission": admission.pk},
+        "presence": {"pk": finding.pk},
         "points": {"number": OTHER_LOW},
         "api": {"number": OTHER_LOW},
         "audit": {"number": ReadLog.from_now().mark, "point": OTHER_LOW, "pk": 0},

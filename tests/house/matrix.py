@@ -110,12 +110,52 @@ TABLE: dict[str, Row] = {
         ),
         *("terminals_edit", "buildings_edit", "places_edit", "zones_edit"),
     ),
+    **same(
+        only("officer", "terminal_admin", "auditor", "terminal_contractor"),
+        *("place", "shared_buildings", "presence"),
+    ),
+    "review_presence": only("officer", status=400, method="POST"),
+    "add_admission": only("terminal_admin", status=400, method="POST"),
+    "end_admission": only("terminal_admin", status=302, method="POST"),
+    "room_entries": only("terminal_admin", "terminal_contractor"),
+    "api_room_entries": Row(
+        "POST",
+        only("terminal_admin", "terminal_contractor", status=415).statuses
+        | {"outsider": 401, "terminal": 401},
+    ),
+    **same(
+        only("terminal_admin", "auditor", "terminal_contractor"),
+        *("ledger", "ledger_file", "ledger_errors", "ledger_lines"),
+    ),
+    "ledger_new": only("terminal_admin", "terminal_contractor"),
+    **same(only("terminal_admin", status=400, method="POST"), "accept_ledger", "refuse_ledger"),
+    "api_ledger": Row(
+        "POST",
+        only("terminal_admin", "terminal_contractor", status=415).statuses
+        | {"outsider": 401, "terminal": 401},
+    ),
     "issue_code": only("terminal_admin", method="POST"),
     "add_certificate": only("terminal_admin", status=400, method="POST"),
     **same(
         only("terminal_admin", status=302, method="POST"),
         *("suspend_terminal", "resume_terminal", "revoke_devices", "revoke_certificate"),
     ),
+    **same(
+        only("terminal_admin", "auditor", "terminal_contractor", "officer"),
+        *("reconciliation", "reconciliation_results", "reconciliation_runs", "reconciliation_run"),
+        *("run_inspected", "discrepancy", "exposure"),
+    ),
+    **same(
+        only("terminal_admin", status=302, method="POST"),
+        *("ask_reconciliation", "approve_run"),
+    ),
+    "confirm_discrepancy": only("terminal_admin", status=302, method="POST"),
+    **same(
+        only("terminal_admin", status=400, method="POST"),
+        *("correct_discrepancy", "note_discrepancy", "assign_discrepancy", "except_discrepancy"),
+    ),
+    "notices": only(*STAFF),
+    "read_notices": only(*STAFF, status=302, method="POST"),
     **same(
         only("card_desk"),
         *("organisations", "staff", "postings", "cards", "card", "card_pin"),
