@@ -10,6 +10,7 @@ from django.db import DatabaseError, connections
 from audit import health, publication, sealer, verifications, verifier
 from audit import log as read_log
 from audit.choices import Action, Outcome
+from audit.chunks import CHUNK
 from audit.entry import Actor, Entry
 from audit.health import Part
 
@@ -94,7 +95,7 @@ def verify(
     """
     size = verifier.signed_size() if size is None else size
     if first is None:
-        first = verifications.verified_size() // verifier.CHUNK * verifier.CHUNK
+        first = verifications.verified_size() // CHUNK * CHUNK
     run = verifications.begin(asked_by=asked_by, first=first, size=size, at=clock())
 
     def advance(checked: int) -> None:

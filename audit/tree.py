@@ -52,7 +52,8 @@ def perfect_root(hashes: Sequence[bytes]) -> bytes:
     """Return the root of 2^n neighbouring nodes."""
     level = list(hashes)
     while len(level) > 1:
-        level = [node_hash(level[at], level[at + 1]) for at in range(0, len(level), 2)]
+        pairs = iter(level)
+        level = [sha256(b"\x01" + left + right).digest() for left, right in zip(pairs, pairs, strict=True)]
     return level[0]
 
 

@@ -1,7 +1,6 @@
 """Verify the read log: every entry against its leaf, every leaf against the tiles, every checkpoint against the tree.
 
-Chunks of 65,536 leaves (a full tile of level 1) are checked in parallel, each by a process with its
-own connection. Nothing is asked of the database but rows: hashes and forms are computed here.
+Chunks (audit.chunks) are checked in parallel; completeness and checkpoints are checked here.
 """
 
 import multiprocessing
@@ -9,55 +8,29 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from itertools import chain, islice, pairwise
+from datetime import datetime
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
 
-import psycopg
 from django.conf import settings
 from django.db import connections
 
-from audit import leaves, publication, tree
+from audit import publication, tree
 from audit.checkpoint import open_checkpoint
+from audit.chunks import CHUNK, LATEST_ARRIVAL, Chunk, Finding, check
 from audit.note import NoteError
-from audit.tiles import WIDTH, TileMissing, Tiles
+from audit.tiles import TileMissing, Tiles
 from audit.trust import Policy
 
 ALIAS = "log"
-CHUNK = WIDTH * WIDTH
 MOST_FINDINGS = 100
-LATEST_ARRIVAL = timedelta(hours=1)
 Progress = Callable[[int], object]
 
-_ROWS = f"""
-SELECT l.index, l.entry, l.hash, e.payload, l.logged_at, e.id IS NULL AND EXISTS (
-  SELECT FROM dropped_month d JOIN archive a ON a.id = d.archive
-  WHERE l.logged_at >= d.begins AND l.logged_at < d.ends AND l.index BETWEEN a.first_leaf AND a.last_leaf
-), {", ".join(f"e.{name}" for name in leaves.COLUMNS)}
-FROM leaf l LEFT JOIN entry e ON e.logged_at = l.logged_at AND e.id = l.entry
-  AND e.logged_at BETWEEN %(since)s AND %(until)s
-WHERE l.index >= %(begin)s AND l.index < %(end)s ORDER BY l.index
-"""
 _UNSEALED = """
 SELECT e.id FROM entry e, tree_state s
 WHERE e.logged_at >= %s AND pg_visible_in_snapshot(e.xact, s.sealed)
   AND NOT EXISTS (SELECT FROM leaf l WHERE l.entry = e.id) ORDER BY e.id LIMIT %s
 """
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Finding:
-    """Something that should not be: where in the tree (None: not at one leaf), which entry, and what."""
-
-    index: int | None
-    entry: int | None
-    message: str
-
-    def __str__(self) -> str:
-        place = "" if self.index is None else f"封印番号 {self.index:,}"
-        number = "" if self.entry is None else f"記録番号 {self.entry}"
-        return "：".join(part for part in ("・".join(filter(None, (place, number))), self.message) if part)
 
 
 @dataclass
@@ -78,15 +51,6 @@ class Verdict:
     def first_bad(self) -> Finding | None:
         """Return the finding nearest to the beginning of the log."""
         return min(self.findings, key=lambda found: (found.index is None, found.index or 0), default=None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    begin: int
-    end: int
-    size: int
-    folder: str
-    connection: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,90 +95,22 @@ def verify(*, first: int, size: int, progress: Progress) -> Verdict:
     return verdict
 
 
-def _chunks(first: int, size: int, folder: str) -> Iterator[_Chunk]:
+def _chunks(first: int, size: int, folder: str) -> Iterator[Chunk]:
     connection = connections[ALIAS].get_connection_params()
     plain = {name: value for name, value in connection.items() if isinstance(value, str | int)}
     for begin in range(first, size, CHUNK):
-        yield _Chunk(begin, min(begin + CHUNK, size), size, folder, plain)
+        yield Chunk(begin, min(begin + CHUNK, size), size, folder, plain)
 
 
-def _in_parallel(chunks: Iterator[_Chunk]) -> Iterator[tuple[list[Finding], int]]:
+def _in_parallel(chunks: Iterator[Chunk]) -> Iterator[tuple[list[Finding], int]]:
     workers = os.cpu_count() or 1
     first = list(islice(chunks, 2))
     chunks = chain(first, chunks)
     if workers == 1 or len(first) < 2 or multiprocessing.current_process().daemon:
-        yield from map(_check, chunks)
+        yield from map(check, chunks)
         return
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_check, chunks)
-
-
-def _check(chunk: _Chunk) -> tuple[list[Finding], int]:
-    """Check one chunk; return its findings and how many leaves it had."""
-    findings: list[Finding] = []
-    hashes: list[bytes] = []
-    times: list[tuple[int, int, datetime]] = []
-    for row, logged_at, dropped in _rows(chunk):
-        if row.leaf != chunk.begin + len(hashes):
-            findings.append(Finding(chunk.begin + len(hashes), None, "封印番号が続いていません。"))
-            break
-        if not dropped:
-            findings += [Finding(row.leaf, row.entry, message) for message in leaves.faults(row)]
-        hashes.append(tree.leaf_hash(row.payload) if row.payload is not None else row.hash)
-        times.append((row.leaf, row.entry, logged_at))
-    if len(hashes) < chunk.end - chunk.begin and not findings:
-        findings.append(Finding(chunk.begin + len(hashes), None, "封印の行がありません（末尾の削除）。"))
-    findings += _back_dated(times)
-    findings += _unlike_tiles(chunk, hashes)
-    return findings, chunk.end - chunk.begin
-
-
-def _rows(chunk: _Chunk) -> Iterator[tuple[leaves.Row, datetime, bool]]:
-    """Yield each leaf with its entry, its time, and whether its month was dropped after its time was over."""
-    with psycopg.connect(**chunk.connection) as connection, connection.cursor() as cursor:
-        span = {"begin": chunk.begin, "end": chunk.end}
-        cursor.execute(
-            "SELECT min(logged_at), max(logged_at) FROM leaf WHERE index >= %(begin)s AND index < %(end)s",
-            span,
-        )
-        since, until = cursor.fetchone() or (None, None)
-        cursor.execute(_ROWS, {**span, "since": since, "until": until}, binary=True)
-        for index, entry, digest, payload, logged_at, dropped, *columns in cursor:
-            text = None if payload is None else payload.encode()
-            yield leaves.Row(index, entry, bytes(digest), text, tuple(columns)), logged_at, dropped
-
-
-def _back_dated(times: list[tuple[int, int, datetime]]) -> Iterator[Finding]:
-    """Find entries whose time lies before their neighbour's by more than any transaction lasts."""
-    for (_, _, before), (index, entry, logged_at) in pairwise(times):
-        if logged_at < before - LATEST_ARRIVAL:
-            yield Finding(index, entry, "記録の時刻が、先に封印された記録より1時間以上前です。")
-
-
-def _unlike_tiles(chunk: _Chunk, hashes: list[bytes]) -> Iterator[Finding]:
-    """Compare the computed hashes with the tiles on disk, tile by tile; name the first leaf that differs."""
-    tiles = Tiles(Path(chunk.folder), chunk.size)
-    roots = []
-    for at in range(0, len(hashes), WIDTH):
-        tile = hashes[at : at + WIDTH]
-        number = (chunk.begin + at) // WIDTH
-        try:
-            stored = tiles.tile(0, number)
-        except TileMissing as missing:
-            yield Finding(chunk.begin + at, None, f"タイルがありません（{missing}）。")
-            return
-        if stored != b"".join(tile):
-            offset = _first_difference(tile, stored)
-            yield Finding(chunk.begin + at + offset, None, "公表したタイルの値と違います。")
-        if len(tile) == WIDTH:
-            roots.append(tree.perfect_root(tile))
-    if len(roots) == WIDTH and tiles.tile(1, chunk.begin // CHUNK) != b"".join(roots):
-        yield Finding(chunk.begin, None, "上の段のタイルが下の段と合いません。")
-
-
-def _first_difference(tile: list[bytes], stored: bytes) -> int:
-    pairs = zip(tile, (stored[at : at + tree.HASH_BYTES] for at in range(0, len(stored), 32)), strict=False)
-    return next((offset for offset, (one, other) in enumerate(pairs) if one != other), len(stored) // 32)
+        yield from pool.map(check, chunks)
 
 
 def _check_completeness(verdict: Verdict) -> None:

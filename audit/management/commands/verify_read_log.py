@@ -9,6 +9,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from audit import operations, verifier
+from audit.chunks import CHUNK
 
 
 class Command(BaseCommand):
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         size = verifier.signed_size()
         first = 0 if options["full"] else _beginning(options["since"])
         if options["until"]:
-            end = verifier.chunk_of(_midnight(options["until"] + timedelta(days=1))) + verifier.CHUNK
+            end = verifier.chunk_of(_midnight(options["until"] + timedelta(days=1))) + CHUNK
             size = min(size, end)
         started = timezone.now()
         with tqdm(total=size, unit="件", desc="検証", disable=not self.stderr.isatty()) as bar:
