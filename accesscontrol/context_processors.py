@@ -51,25 +51,33 @@ LOG_MENU = (
     MenuItem("記録の出力", "/audit/exports/", "file-down"),
     MenuItem("改ざん検証", "/audit/integrity/", "fingerprint-pattern"),
 )
+LEDGER_ITEM = MenuItem("端末配備先情報", "/ledger/", "file-spreadsheet")
 MENUS: dict[str, tuple[MenuItem, ...]] = {
     Duty.INQUIRY: INQUIRY_MENU,
     Duty.COMPLIANCE: (
         *LOG_MENU,
         MenuItem("通報", "/alerts/", "flag"),
+        MenuItem("同室の検知", "/presence/", "users-round"),
+        MenuItem("両社が入る建物", "/buildings/shared/", "building-2"),
     ),
     Duty.INTERNAL_AUDITOR: (
         *LOG_MENU,
         MenuItem("端末台帳", "/terminals/", "monitor"),
+        LEDGER_ITEM,
     ),
     Duty.TERMINAL_ADMIN: (
         MenuItem("端末台帳", "/terminals/", "monitor"),
+        LEDGER_ITEM,
         MenuItem("配備", "/deployments/", "truck"),
         MenuItem("LU登録", "/registrations/", "radio-tower"),
         MenuItem("建物", "/buildings/", "building-2"),
         MenuItem("室・区画", "/places/", "map-pin"),
         MenuItem("区画の持ち主", "/zones/", "layers"),
+        MenuItem("両社が入る建物", "/buildings/shared/", "building"),
+        MenuItem("入退室記録", "/room-entries/", "door-open"),
+        MenuItem("同室の検知", "/presence/", "users-round"),
     ),
-    Duty.TERMINAL_CONTRACTOR: (MenuItem("端末台帳", "/terminals/", "monitor"),),
+    Duty.TERMINAL_CONTRACTOR: (MenuItem("端末台帳", "/terminals/", "monitor"), LEDGER_ITEM),
     Duty.CARD_DESK: (
         MenuItem("職員証", "/cards/", "id-card"),
         MenuItem("職員", "/staff/", "users"),

@@ -13,7 +13,7 @@ from django.db import models, transaction
 
 from accesscontrol import changes, queries
 from accesscontrol.choices import EndReason
-from accesscontrol.clearance import Clearance, Level, Side
+from accesscontrol.clearance import Clearance, Level, Reason, Side
 from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
 from accesscontrol.purposes import check_purpose
 from accesscontrol.situation import Situation, TerminalFacts, clearance
@@ -216,6 +216,28 @@ def refuse(situation: Situation, decided: Clearance, *, action: Action, request:
     )
 
 
+def raise_alert(
+    reason: Reason,
+    *,
+    summary: str = "",
+    terminal: str = "",
+    card: str = "",
+    person: str = "",
+    place: str = "",
+    at: datetime,
+) -> Alert:
+    """Tell compliance of a wrong binding that a job has found, not a refusal; it has no entry on the read log."""
+    return Alert.objects.create(
+        raised_at=at,
+        codes=[reason.code],
+        summary=(summary or reason.title)[:SUMMARY_LENGTH],
+        terminal_number=terminal,
+        card_number=card,
+        person=person[:100],
+        place=place[:120],
+    )
+
+
 def note(
     actor: Actor,
     action: Action,
@@ -290,7 +312,7 @@ def _particulars(alert: Alert) -> str:
         return f"{alert.summary}\n閲覧記録の状態は「改ざん検証」の画面で確かめてください。\n"
     return (
         f"端末 {alert.terminal_number or '不明'}\n場所 {alert.place or '不明'}\n"
-        f"職員証 {alert.card_number or 'なし'}\n閲覧記録 {alert.log_entry}\n"
+        f"職員証 {alert.card_number or 'なし'}\n閲覧記録 {alert.log_entry or 'なし'}\n"
     )
 
 

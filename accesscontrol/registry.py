@@ -51,12 +51,13 @@ class Register:
     edit_permission: str
     search_fields: tuple[str, ...]
     detail_url: str = ""
+    has_own_pages: bool = False  # rows are saved by pages of their own, under the same names
 
     def urls(self) -> list[URLPattern]:
         """Return the routes of this register."""
         made = {"register": self}
         listed = path(f"{self.name}/", RegisterList.as_view(**made), name=self.name)
-        if self.form is None:
+        if self.form is None or self.has_own_pages:
             return [listed]
         return [
             listed,

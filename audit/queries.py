@@ -181,6 +181,14 @@ def times_opened(person: str, point: str, *, since: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
+def points_shown(*, terminal: str, card: str, since: datetime, until: datetime) -> int:
+    """Return how many supply points a card had before it on a terminal: listed, opened or printed."""
+    shown = entries(Condition(since=since, until=until, terminal=terminal, card=card)).filter(
+        action__in=[Action.LIST, Action.OPEN, Action.PRINT], point__isnull=False
+    )
+    return shown.exclude(outcome=Outcome.REFUSED).values("point").distinct().count()
+
+
 def coverage(condition: Condition, *, at: datetime) -> Coverage:
     """Return how much of the period up to `at` the log covers; before its first entry it says nothing."""
     with connections[ALIAS].cursor() as cursor:

@@ -9,6 +9,7 @@ from accesscontrol.models import Staff
 from terminals.choices import Trigger
 
 TASK = "terminals.tasks.reconcile"
+PRESENCE_TASK = "terminals.tasks.find_presence"
 SETTLING = timedelta(seconds=2)  # several changes of one form are one run
 
 
@@ -24,3 +25,8 @@ def ask_for_run(
     }
     countdown = SETTLING.total_seconds() if trigger is Trigger.CHANGE else 0
     transaction.on_commit(lambda: current_app.send_task(TASK, kwargs=wanted, countdown=countdown))
+
+
+def ask_for_presence() -> None:
+    """Have stays in rooms laid beside sessions by the worker as soon as the change is committed."""
+    transaction.on_commit(lambda: current_app.send_task(PRESENCE_TASK))

@@ -33,9 +33,21 @@ class BuildingForm(forms.ModelForm[Building]):
 class PlaceForm(forms.ModelForm[Place]):
     """室・区画."""
 
+    clock_offset = forms.IntegerField(
+        label="入退室の時計の進み（秒）",
+        required=False,
+        min_value=-86400,
+        max_value=86400,
+        help_text="入退室記録の時計が進んでいれば正、遅れていれば負の秒数です。空欄は0とみなします。",
+    )
+
     class Meta:
         model = Place
-        fields = ("building", "floor", "name")
+        fields = ("building", "floor", "name", "clock_offset")
+
+    def clean_clock_offset(self) -> int:
+        """Take an empty cell for a clock that is right."""
+        return self.cleaned_data["clock_offset"] or 0
 
 
 class ZoneOwnershipForm(PeriodForm):

@@ -67,6 +67,7 @@ PLACES = Register(
     view_permission=VIEW,
     edit_permission=MANAGE,
     search_fields=("building__name", "floor", "name"),
+    detail_url="place",
 )
 
 ZONES = Register(
@@ -80,5 +81,6 @@ ZONES = Register(
     view_permission=VIEW,
     edit_permission=MANAGE,
     search_fields=("place__name", "place__building__name"),
+    has_own_pages=True,
 )
 REGISTERS = (TERMINALS, DEPLOYMENTS, REGISTRATIONS, BUILDINGS, PLACES, ZONES)

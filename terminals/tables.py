@@ -75,7 +75,7 @@ class BuildingTable(tables.Table):
 class PlaceTable(tables.Table):
     """室・区画."""
 
-    name = tables.LinkColumn("places_edit", args=[tables.A("pk")], attrs=MAIN)
+    name = tables.LinkColumn("place", args=[tables.A("pk")], attrs=MAIN)
 
     class Meta:
         model = Place

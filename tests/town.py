@@ -12,7 +12,7 @@ from django.utils import timezone
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
 from terminals.choices import TerminalClass
-from terminals.models import Discrepancy, PresenceFinding, RoomAdmission, Run, TerminalCertificate
+from terminals.models import Discrepancy, LedgerFile, PresenceFinding, RoomAdmission, Run, TerminalCertificate
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
 from tests.people import ALWAYS, OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
@@ -97,7 +97,11 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
         last_run=run,
         detected_at=at,
     )
+    ledger = LedgerFile.objects.create(
+        received_at=at, channel="api", file_name="試験.csv", sha256="0" * 64, as_of=at.date(), state="refused"
+    )
     return {
+        "ledger": {"pk": ledger.pk},
         "reconciliation": {"pk": run.pk},
         "discrepancies": {"pk": found.pk},
         "terminals": {"pk": spare.pk, "certificate": certificate.pk},

@@ -43,6 +43,7 @@ class Place(models.Model):
     building = models.ForeignKey(Building, models.PROTECT, verbose_name="建物")
     floor = models.CharField("階", max_length=8)
     name = models.CharField("室・区画", max_length=80)
+    clock_offset = models.IntegerField("入退室の時計の進み（秒）", default=0)
 
     class Meta:
         verbose_name = "室・区画"

@@ -6,6 +6,7 @@ session is a finding whoever's card was used (CON-03).
 
 from typing import ClassVar
 
+from auditlog.registry import auditlog
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
@@ -160,3 +161,6 @@ class PresenceFinding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.place} {self.person_number}"
+
+
+auditlog.register(RoomAdmission)
