@@ -31,7 +31,6 @@ from eigyo.exchange_cells import (
     decimal,
     thousandths,
 )
-from eigyo.search_keys import address_key, kana_key, name_key, phone_key
 
 COLUMNS = MappingProxyType(
     {
@@ -58,17 +57,17 @@ _SHOWN_LENGTH = 100
 _CHUNK = 1 << 20  # bytes
 _PRIVATE_USE = re.compile(f"[{PRIVATE}]")
 
-_CLEAN_CAPACITY = r"(?:([0-9]{1,6}(?:\.[0-9]{1,3})?)\t(%s)|\t)\t"
+_CLEAN_CAPACITY = r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?\t(?:%s)|\t)\t"
 _CLEAN_ROW = re.compile(
     r"(02[0-9]{20})\t"
-    rf"(?!\s+\t)([^{CONTROL}]{{1,{NAME_LENGTH}}})\t"
-    rf"([{KANA}]{{0,{KANA_LENGTH}}})\t"
+    rf"(?!\s+\t)([^{CONTROL}{PRIVATE}]{{1,{NAME_LENGTH}}})\t"
+    rf"([{KANA.removesuffix(PRIVATE)}]{{0,{KANA_LENGTH}}})\t"
     r"([0-9]{3}-?[0-9]{4})\t"
-    rf"(?!\s+\t)([^{CONTROL}]{{1,{ADDRESS_LENGTH}}})\t"
+    rf"(?!\s+\t)([^{CONTROL}{PRIVATE}]{{1,{ADDRESS_LENGTH}}})\t"
     r"((?:0(?:-?[0-9]){9,10})?)\t"
-    rf"({'|'.join(VOLTAGE_CLASSES)})\t"
+    rf"((?:{'|'.join(VOLTAGE_CLASSES)})\t"
     + "".join(_CLEAN_CAPACITY % "|".join(units) for units in UNITS.values())
-    + r"([01])"
+    + r"[01])"
 )
 
 
@@ -127,9 +126,6 @@ class EncodingError(ExchangeError):
         self.line = line
 
 
-STAGED_COLUMNS = (*ExchangeRow._fields, "name_key", "kana_key", "phone_key", "address_key")
-
-
 def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
     """Yield the line number of each row with the row, or with all errors of it.
 
@@ -147,6 +143,12 @@ def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, Ex
 
 def read_lines(lines: Iterable[str]) -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
     """Yield what read_rows yields, from decoded lines of which the first is the header."""
+    for line, cells in split_lines(lines):
+        yield line, [cells] if isinstance(cells, RowError) else parse_row(cells, line)
+
+
+def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str] | RowError]]:
+    """Yield the line number and the cells of each row, in the order of HEADER."""
     reader = csv.reader(lines, strict=True)
     try:
         order = column_order(next(reader, []))
@@ -161,14 +163,13 @@ def read_lines(lines: Iterable[str]) -> Iterator[tuple[int, ExchangeRow | list[R
         except StopIteration:
             return
         except csv.Error:
-            message = '列に分けられません。引用符（"）の対応を確認してください。'
-            yield line, [RowError(line, "", "", message)]
+            yield line, RowError(line, "", "", '列に分けられません。引用符（"）の対応を確認してください。')
             continue
         if not cells:
             continue
         if rearranged is not None and len(cells) == width:
             cells = rearranged(cells)
-        yield line, parse_row(cells, line)
+        yield line, cells
 
 
 def detect_encoding(stream: BinaryIO) -> str:
@@ -210,14 +211,13 @@ def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | Non
     Neither encoding has a line feed inside a character, so whole lines may be decoded apart.
     """
     offset, line = 0, 1
-    while lines := stream.readlines(_CHUNK):
-        content = b"".join(lines)
+    while content := stream.read(_CHUNK) + stream.readline():
         try:
             content.decode(encoding)
         except UnicodeDecodeError as error:
             return offset + error.start, line + content.count(b"\n", 0, error.start)
         offset += len(content)
-        line += len(lines)
+        line += content.count(b"\n")
     return None
 
 
@@ -242,15 +242,16 @@ def column_order(header: Sequence[str]) -> tuple[int, ...]:
 
 def parse_row(cells: Sequence[str], line: int) -> ExchangeRow | list[RowError]:
     """Return the row of cells in the order of HEADER, or all that is wrong. Never raises."""
-    if len(cells) == len(HEADER) and (clean := _CLEAN_ROW.fullmatch("\t".join(cells))):
-        return _row(clean.groups(""))
+    if clean := clean_cells(cells):
+        return _row((*clean[:6], *clean[6].split("\t")))
     return _examine(cells, line)
 
 
-def copy_values(row: ExchangeRow) -> tuple[str | int | bool | None, ...]:
-    """Return the row with its search keys in the order of STAGED_COLUMNS, for COPY."""
-    keys = name_key(row[1]), kana_key(row[2]), phone_key(row[5]), address_key(row[4])
-    return row + keys
+def clean_cells(cells: Sequence[str]) -> tuple[str, ...] | None:
+    """Return number to phone and, as one text with tabs, the rest of a row in which nothing is to be
+    said or changed: no fault, no 外字, a contract. None for every other row."""
+    clean = _CLEAN_ROW.fullmatch("\t".join(cells)) if len(cells) == len(HEADER) else None
+    return clean.groups() if clean else None
 
 
 def private_use(row: ExchangeRow) -> list[tuple[str, str]]:

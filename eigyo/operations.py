@@ -1,6 +1,6 @@
 """取り込み: bring a file of supply points into force, all or nothing.
 
-Stage by COPY as the `feed` role, check every row, apply in one transaction. The file is the whole
+Check every row, COPY as the `feed` role, apply in one transaction. The file is the whole
 area: a point it no longer names keeps number and address, loses its contract and is not own
 (unknown = not own).
 """
@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from django.conf import settings
 from django.db import connections, transaction
-from psycopg import sql
 
 from eigyo import exchange, staging
 from eigyo.models import ImportRun
@@ -24,24 +23,19 @@ from eigyo.models import ImportRun
 ALIAS = "feed"
 Progress = Callable[[int], object]
 
-_STAGE = """
-CREATE TEMPORARY TABLE staged (
-  line integer NOT NULL, number text COLLATE "C", holder_name text, holder_kana text, postal_code text, address text,
-  phone text, voltage_class text, contract_capacity integer, contract_capacity_unit text, load_capacity integer,
-  load_capacity_unit text, breaker_capacity integer, breaker_capacity_unit text, own boolean,
-  name_key text, kana_key text, phone_key text, address_key text, municipality_code text
-) ON COMMIT PRESERVE ROWS
-"""
-_POINT = ("postal_code", "municipality_code", "address", "address_key", "own")
-_CONTRACT = (
-    "holder_name", "holder_kana", "name_key", "kana_key", "phone", "phone_key", "voltage_class",
-    "contract_capacity", "contract_capacity_unit", "load_capacity", "load_capacity_unit",
-    "breaker_capacity", "breaker_capacity_unit",
-)  # fmt: skip
+_POINT = tuple(name for name in staging.POINT if name != "number")
+_CONTRACT = tuple(name for name in staging.CONTRACT if name not in ("number", "own"))
 
 
 class ImportRefused(Exception):
     """Nothing was changed; the message says why and what to do."""
+
+
+class Target(NamedTuple):
+    """The tables into which the rows of a file are copied."""
+
+    points: str
+    contracts: str
 
 
 @dataclass
@@ -68,18 +62,23 @@ def import_file(
     """
     run = ImportRun(started_at=at, file_name=path.name, sha256=_sha256(path))
     report = Report()
-    connection = connections[ALIAS]
     try:
         with path.open("rb") as stream, transaction.atomic(using=ALIAS):
             run.encoding = _encoding(stream)
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TABLE IF EXISTS pg_temp.staged")
-                cursor.execute(_STAGE)
-                _stage(cursor.cursor, stream, run.encoding, report, progress)
-                _find_repeats(cursor, report)
+            with connections[ALIAS].cursor() as cursor:
+                cursor.execute("SET LOCAL work_mem = '256MB'")
+                present = _count(cursor, "SELECT count(*) FROM supply_point")
+                target = _prepare(cursor, present)
+                text = TextIOWrapper(stream, encoding=run.encoding, newline="")
+                _stage(cursor.cursor, text, target, report, progress)
+                _drop_repeats(cursor, text, target, report)
                 _take_note(run, report)
-                _brake(cursor, report, skip_bad=skip_bad, accept_shrink=accept_shrink)
-                run.added, run.changed, run.vacated = _apply(cursor, complete=not report.errors)
+                _brake(report, present, skip_bad=skip_bad, accept_shrink=accept_shrink)
+                if present:
+                    run.added, run.changed, run.vacated = _apply(cursor, complete=not report.errors)
+                else:
+                    cursor.execute("SELECT eigyo.finish_first_load()")
+                    run.added = report.rows - report.bad_rows
         _build_search_indexes()
         run.applied, run.outcome = True, "反映しました"
     except (exchange.ExchangeError, ImportRefused) as error:
@@ -113,43 +112,59 @@ def _take_note(run: ImportRun, report: Report) -> None:
     run.private_use = len(report.private_use)
 
 
-def _stage(cursor: Any, stream: BinaryIO, encoding: str, report: Report, progress: Progress) -> None:
+def _prepare(cursor: Any, present: int) -> Target:
+    """Return where the rows go: beside what is in force, or on a first load straight into its place.
+
+    A first load fills the empty tables without keys and search indexes; a refusal rolls all of it back.
+    """
+    if not present:
+        cursor.execute("SELECT eigyo.begin_first_load()")
+        return Target("supply_point", "contract")
+    target = Target("staged_point", "staged_contract")
+    for staged, table in zip(target, ("supply_point", "contract"), strict=True):
+        cursor.execute(f"CREATE TEMPORARY TABLE {staged} (LIKE {table}) ON COMMIT DROP")
+    return target
+
+
+def _stage(cursor: Any, text: TextIO, target: Target, report: Report, progress: Progress) -> None:
     """Copy the good rows; keep every error and every 外字."""
-    target = sql.SQL("COPY staged ({}) FROM STDIN").format(
-        sql.SQL(", ").join(map(sql.Identifier, staging.COLUMNS))
-    )
-    text = TextIOWrapper(stream, encoding=encoding, newline="")
-    with cursor.copy(target) as copy:
-        for chunk in staging.staged(text):
-            copy.write(chunk.copy)
-            report.rows += chunk.rows
-            report.errors += chunk.errors
-            report.private_use += chunk.private_use
-            progress(chunk.rows)
-    text.detach()
+    for chunk in staging.staged(text):
+        for table, columns, rows in (
+            (target.points, staging.POINT, chunk.points),
+            (target.contracts, staging.CONTRACT, chunk.contracts),
+        ):
+            with cursor.copy(_COPY.format(table, ", ".join(columns), staging.NULL)) as copy:
+                copy.write(rows)
+        report.rows += chunk.rows
+        report.errors += chunk.errors
+        report.private_use += chunk.private_use
+        progress(chunk.rows)
 
 
-def _find_repeats(cursor: Any, report: Report) -> None:
-    """Report each line whose number stands on another line as well, and drop it from the stage."""
-    cursor.execute(
-        "SELECT line, number FROM (SELECT line, number, count(*) OVER (PARTITION BY number) AS times FROM staged) t"
-        " WHERE times > 1 ORDER BY number, line"
-    )
-    repeats = cursor.fetchall()
+def _drop_repeats(cursor: Any, text: TextIO, target: Target, report: Report) -> None:
+    """Report each line whose number stands on another line as well, and drop what was copied of it.
+
+    The tables do not hold lines; the file is read again in the rare case that it has repeats.
+    """
+    cursor.execute(f"SELECT number FROM {target.points} GROUP BY number HAVING count(*) > 1")
+    repeated = {number for (number,) in cursor.fetchall()}
+    if not repeated:
+        return
+    text.seek(0)
+    found = [
+        (row.number, line)
+        for line, row in exchange.read_lines(text)
+        if isinstance(row, exchange.ExchangeRow) and row.number in repeated
+    ]
+    message = "同じ番号の行がほかにもあります。1行だけにしてください。"
     report.errors.extend(
-        exchange.RowError(
-            line,
-            "供給地点特定番号",
-            number,
-            "同じ番号の行がほかにもあります。1行だけにしてください。",
-        )
-        for line, number in repeats
+        exchange.RowError(line, "供給地点特定番号", number, message) for number, line in sorted(found)
     )
-    if repeats:
-        cursor.execute("DELETE FROM staged WHERE line = ANY(%s)", [[line for line, _ in repeats]])
+    for table in target:
+        cursor.execute(f"DELETE FROM {table} WHERE number = ANY(%s)", [list(repeated)])
 
 
-def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) -> None:
+def _brake(report: Report, present: int, *, skip_bad: bool, accept_shrink: bool) -> None:
     """Refuse a file that is bad, empty or suspiciously small."""
     if report.errors and not skip_bad:
         raise ImportRefused(
@@ -158,8 +173,6 @@ def _brake(cursor: Any, report: Report, *, skip_bad: bool, accept_shrink: bool) 
     good = report.rows - report.bad_rows
     if good <= 0:
         raise ImportRefused("取り込める行がありません。ファイルを確かめてください。何も変えていません。")
-    cursor.execute("SELECT count(*) FROM supply_point")
-    present = int(cursor.fetchone()[0])
     if not accept_shrink and good < present * (1 - settings.IMPORT_SHRINK_LIMIT):
         raise ImportRefused(
             f"いまの{present:,}地点に対して{good:,}行しかありません。途中で切れたファイルでないか確かめてください。"
@@ -173,57 +186,49 @@ def _apply(cursor: Any, *, complete: bool) -> tuple[int, int, int]:
     A point the file does not name is not own (unknown = not own). Its contract ends too, unless rows
     were skipped: then absence proves nothing, and the contract is kept for NW.
     """
-    cursor.execute("SELECT NOT EXISTS (SELECT FROM supply_point)")
-    if cursor.fetchone()[0]:
-        return _first_load(cursor), 0, 0
-    cursor.execute("ANALYZE staged")
-    added = _count(cursor, _insert_points())
-    changed = _count(cursor, _update_points())
-    ended = _count(cursor, _END_CONTRACTS)
-    if complete:
-        ended += _count(cursor, _END_MISSING)
-    else:
+    cursor.execute("ANALYZE staged_point, staged_contract")
+    added = _changed(cursor, _insert_points())
+    changed = _changed(cursor, _update_points())
+    ended = _changed(cursor, _END_CONTRACTS + (_OF_NAMED_POINTS if not complete else ""))
+    if not complete:
         cursor.execute(_DISOWN_CONTRACTS)
-    changed += _count(cursor, _DISOWN)
-    started = _count(cursor, _insert_contracts())
-    changed += _count(cursor, _update_contracts())
+    changed += _changed(cursor, _DISOWN)
+    started = _changed(cursor, _insert_contracts())
+    changed += _changed(cursor, _update_contracts())
     return added, changed + max(started - added, 0), ended
 
 
-def _first_load(cursor: Any) -> int:
-    """Fill the empty tables without their search indexes; these are built after the commit."""
-    cursor.execute("SELECT eigyo.begin_first_load()")
-    added = _count(cursor, _insert_points())
-    cursor.execute(_insert_contracts())
-    cursor.execute("SELECT eigyo.finish_first_load()")
-    return added
-
-
 def _build_search_indexes() -> None:
-    """Have the owner build what a first load dropped, points and contracts side by side."""
+    """Have the owner build what a first load dropped, in two parts side by side."""
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(_have_built, ("index_points", "index_contracts")))
+        list(pool.map(_have_built, (1, 2)))
 
 
-def _have_built(function: str) -> None:
+def _have_built(part: int) -> None:
     try:
         with connections[ALIAS].cursor() as cursor:
-            cursor.execute(f"SELECT eigyo.{function}()")
+            cursor.execute("SELECT eigyo.build_search_indexes(%s)", [part])
     finally:
         connections[ALIAS].close()
 
 
-def _count(cursor: Any, statement: str) -> int:
+def _count(cursor: Any, query: str) -> int:
+    cursor.execute(query)
+    return int(cursor.fetchone()[0])
+
+
+def _changed(cursor: Any, statement: str) -> int:
     cursor.execute(statement)
     return int(cursor.rowcount)
 
 
-_MISSING = "NOT EXISTS (SELECT FROM staged t WHERE t.number = {}.number)"
+_COPY = "COPY {} ({}) FROM STDIN (NULL '{}')"
+_MISSING = "NOT EXISTS (SELECT FROM staged_point t WHERE t.number = {}.number)"
 _END_CONTRACTS = (
-    "DELETE FROM contract c USING staged t"
-    " WHERE t.number = c.number AND (t.holder_name = '' OR t.own <> c.own)"
+    "DELETE FROM contract c WHERE NOT EXISTS"
+    " (SELECT FROM staged_contract t WHERE t.number = c.number AND t.own = c.own)"
 )
-_END_MISSING = f"DELETE FROM contract c WHERE {_MISSING.format('c')}"
+_OF_NAMED_POINTS = " AND EXISTS (SELECT FROM staged_point t WHERE t.number = c.number)"
 _DISOWN_CONTRACTS = f"UPDATE contract c SET own = false WHERE c.own AND {_MISSING.format('c')}"
 _DISOWN = f"UPDATE supply_point s SET own = false WHERE s.own AND {_MISSING.format('s')}"
 
@@ -231,27 +236,29 @@ _DISOWN = f"UPDATE supply_point s SET own = false WHERE s.own AND {_MISSING.form
 def _insert_points() -> str:
     columns = ", ".join(_POINT)
     return (
-        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged t"
+        f"INSERT INTO supply_point (number, {columns}) SELECT number, {columns} FROM staged_point t"
         " WHERE NOT EXISTS (SELECT FROM supply_point s WHERE s.number = t.number) ORDER BY number"
     )
 
 
 def _update_points() -> str:
-    return f"UPDATE supply_point s SET {_sets(_POINT)} FROM staged t WHERE t.number = s.number AND {_differ('s', _POINT)}"
+    return (
+        f"UPDATE supply_point s SET {_sets(_POINT)} FROM staged_point t"
+        f" WHERE t.number = s.number AND {_differ('s', _POINT)}"
+    )
 
 
 def _insert_contracts() -> str:
     columns = ", ".join(_CONTRACT)
     return (
-        f"INSERT INTO contract (number, own, {columns}) SELECT number, own, {columns} FROM staged t"
-        " WHERE holder_name <> '' AND NOT EXISTS"
-        " (SELECT FROM contract c WHERE c.number = t.number AND c.own = t.own) ORDER BY number"
+        f"INSERT INTO contract (number, own, {columns}) SELECT number, own, {columns} FROM staged_contract t"
+        " WHERE NOT EXISTS (SELECT FROM contract c WHERE c.number = t.number AND c.own = t.own) ORDER BY number"
     )
 
 
 def _update_contracts() -> str:
     return (
-        f"UPDATE contract c SET {_sets(_CONTRACT)} FROM staged t"
+        f"UPDATE contract c SET {_sets(_CONTRACT)} FROM staged_contract t"
         f" WHERE c.number = t.number AND c.own = t.own AND {_differ('c', _CONTRACT)}"
     )
 

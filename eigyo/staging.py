@@ -7,50 +7,74 @@ independent (control characters are refused), so they are handed out in chunks.
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from io import StringIO
 from itertools import chain, islice
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from eigyo import exchange
+from eigyo.exchange_cells import VOLTAGE_CLASSES, thousandths
 from eigyo.municipalities import municipality_code
+from eigyo.search_keys import address_key, kana_key, name_key, phone_key
 
-COLUMNS = ("line", *exchange.STAGED_COLUMNS, "municipality_code")
+POINT = ("number", "postal_code", "municipality_code", "address", "address_key", "own")
+CONTRACT = (
+    "number", "holder_name", "holder_kana", "name_key", "kana_key", "phone", "phone_key",
+    "voltage_class", "contract_capacity", "contract_capacity_unit", "load_capacity", "load_capacity_unit",
+    "breaker_capacity", "breaker_capacity_unit", "own",
+)  # fmt: skip
+NULL = "\x7f"  # no cell holds it: the check refuses control characters
 LINES = 20_000
-_NULL = "\x00"
+_USUAL_HEADER = ",".join(exchange.HEADER)
 
 
 class Staged(NamedTuple):
     """A chunk of a file: the good rows as COPY text, and everything that was found."""
 
-    copy: str
+    points: bytes
+    contracts: bytes
     rows: int
     errors: list[exchange.RowError]
     private_use: list[tuple[int, str, str]]
 
 
-def stage(header: str, lines: list[str], first_line: int) -> Staged:
+def stage(header: str, text: str, first_line: int) -> Staged:
     """Check and fold the lines, of which the first stands on `first_line` of the file."""
-    copied: list[str] = []
+    points: list[str] = []
+    contracts: list[str] = []
     errors: list[exchange.RowError] = []
     private_use: list[tuple[int, str, str]] = []
     rows = 0
-    for at, row in exchange.read_lines([header, *lines]):
+    for at, cells in _split(header, text):
         rows += 1
-        line = at + first_line - 2
-        if isinstance(row, list):
-            errors.extend(error._replace(line=line) for error in row)
-            continue
-        private_use.extend((line, column, code) for column, code in exchange.private_use(row))
-        code = municipality_code(row.postal_code.replace("-", ""))
-        copied.append(_copy_line((line, *exchange.copy_values(row), code)))
-    return Staged("".join(copied), rows, errors, private_use)
+        clean = None if isinstance(cells, exchange.RowError) else exchange.clean_cells(cells)
+        if clean is None:
+            line = at + first_line - 2
+            row = [cells] if isinstance(cells, exchange.RowError) else exchange.parse_row(cells, line)
+            if isinstance(row, list):
+                errors.extend(error._replace(line=line) for error in row)
+                continue
+            private_use.extend((line, column, code) for column, code in exchange.private_use(row))
+            formatted = exchange.format_row(row)
+            clean = (*formatted[:6], "\t".join(formatted[6:]))
+        number, name, kana, postal_code, address, phone, rest = clean
+        postal_code = postal_code.replace("-", "")
+        code = municipality_code(postal_code) or NULL
+        terms, own = _terms(rest)
+        points.append(f"{number}\t{postal_code}\t{code}\t{address}\t{address_key(address)}\t{own}\n")
+        if name:
+            contracts.append(
+                f"{number}\t{name}\t{kana}\t{name_key(name)}\t{kana_key(kana)}\t{phone}\t{phone_key(phone)}\t{terms}\t{own}\n"
+            )
+    return Staged(_copy_text(points), _copy_text(contracts), rows, errors, private_use)
 
 
 def staged(text: TextIO) -> Iterator[Staged]:
     """Yield the chunks of a file in order. Raises HeaderError before the first."""
     header = text.readline()
-    for _ in exchange.read_lines([header]):
+    for _ in exchange.split_lines([header]):
         pass
     chunks = _chunks(text)
     first = list(islice(chunks, 2))
@@ -70,16 +94,36 @@ def staged(text: TextIO) -> Iterator[Staged]:
             yield waiting.popleft().result()
 
 
-def _chunks(text: TextIO) -> Iterator[tuple[int, list[str]]]:
+def _chunks(text: TextIO) -> Iterator[tuple[int, str]]:
     line = 2
     while lines := list(islice(text, LINES)):
-        yield line, lines
+        yield line, "".join(lines)
         line += len(lines)
 
 
-def _copy_line(values: tuple[Any, ...]) -> str:
-    """Return a row in COPY's text form. Control characters cannot occur: the check refuses them."""
-    line = "\t".join([v if type(v) is str else _NULL if v is None else str(v) for v in values])
-    if "\\" in line:
-        line = line.replace("\\", "\\\\")
-    return line.replace(_NULL, "\\N") + "\n"
+def _split(header: str, text: str) -> Iterable[tuple[int, Sequence[str] | exchange.RowError]]:
+    """Yield line number and cells; text without quotes, in the usual order, needs no CSV reader."""
+    lines = StringIO(text, newline="")
+    if '"' in text or header.strip() != _USUAL_HEADER:
+        return exchange.split_lines(chain([header], lines))
+    return ((at, line.rstrip("\r\n").split(",")) for at, line in enumerate(lines, 2) if line.strip("\r\n"))
+
+
+@lru_cache(maxsize=65536)
+def _terms(rest: str) -> tuple[str, str]:
+    """Return voltage class and capacities as COPY text, and the own flag, from formatted cells."""
+    voltage, contract, contract_unit, load, load_unit, breaker, breaker_unit, own = rest.split("\t")
+    values = (
+        thousandths(contract),
+        contract_unit,
+        thousandths(load),
+        load_unit,
+        thousandths(breaker),
+        breaker_unit,
+    )
+    texts = (NULL if value is None else str(value) for value in values)
+    return "\t".join((VOLTAGE_CLASSES.get(voltage, ""), *texts)), own
+
+
+def _copy_text(lines: list[str]) -> bytes:
+    return "".join(lines).replace("\\", "\\\\").encode()

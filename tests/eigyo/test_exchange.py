@@ -9,17 +9,17 @@ from eigyo.choices import VoltageClass
 from eigyo.exchange import (
     COLUMNS,
     HEADER,
-    STAGED_COLUMNS,
     ExchangeRow,
     RowError,
-    copy_values,
     format_row,
     parse_row,
     private_use,
 )
 from eigyo.exchange_cells import CAPACITY_LIMIT
 from eigyo.search_keys import address_key, kana_key, name_key, phone_key
-from tests.exchange_rows import NUMBER, cells, parsed
+from eigyo.staging import CONTRACT as CONTRACT_COPY
+from eigyo.staging import NULL, POINT, stage
+from tests.exchange_rows import NUMBER, cells, file_of, parsed
 
 CONTRACT = dict.fromkeys([*HEADER[1:3], *HEADER[5:13]], "")
 
@@ -292,17 +292,60 @@ class TestPrivateUse:
         assert private_use(parsed()) == []
 
 
-class TestCopyValues:
+def staged(*lines, header=HEADER):
+    head, body = file_of(*lines, encoding="utf-8", header=header).getvalue().decode().split("\r\n", 1)
+    return stage(head, body, 2)
+
+
+def copied(text, columns):
+    plain = text.decode().replace("\\\\", "\\")
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in plain.splitlines()]
+
+
+def as_copied(values):
+    plain = {True: "1", False: "0", None: NULL}
+    return {
+        name: value if type(value) is str else plain.get(value, str(value)) for name, value in values.items()
+    }
+
+
+class TestStaging:
     @given(row=rows())
-    def test_stand_in_the_order_of_the_staged_columns(self, row):
-        values = dict(zip(STAGED_COLUMNS, copy_values(row), strict=True))
+    def test_copies_a_row_as_it_is_with_its_search_keys(self, row):
         keys = {
             "name_key": name_key(row.holder_name),
             "kana_key": kana_key(row.holder_kana),
             "phone_key": phone_key(row.phone),
             "address_key": address_key(row.address),
         }
-        assert values == row._asdict() | keys
+        values = as_copied(row._asdict() | keys)
+        found = staged(format_row(row))
+        (point,) = copied(found.points, POINT)
+        del point["municipality_code"]
+        assert point == {name: values[name] for name in point}
+        contracts = [{name: values[name] for name in CONTRACT_COPY}] if row.holder_name else []
+        assert copied(found.contracts, CONTRACT_COPY) == contracts
+
+    def test_finds_the_same_with_quotes_without_them_and_with_the_columns_turned_round(self):
+        lines = [
+            cells(),
+            cells(電話番号="12"),
+            cells(契約名義="外字\ue000"),
+            cells(契約名義=""),
+            cells(契約容量="2.5"),
+        ]
+        plain = staged(*lines)
+        assert (plain.rows, {error.line for error in plain.errors}) == (5, {3, 5})
+        assert plain.private_use == [(4, "契約名義", "U+E000")]
+        assert staged(*(line[::-1] for line in lines), header=HEADER[::-1]) == plain
+        quoted = "".join(",".join(f'"{cell}"' for cell in line) + "\r\n" for line in lines)
+        assert stage(",".join(HEADER), quoted, 2) == plain
+
+    def test_counts_empty_lines_and_reads_every_line_end(self):
+        good, bad = ",".join(cells()), ",".join(cells(電話番号="12"))
+        for end in ("\r\n", "\n", "\r"):
+            found = stage(",".join(HEADER), end.join([good, "", bad, good]), 101)
+            assert (found.rows, [error.line for error in found.errors]) == (3, [103])
 
 
 class TestNeutralise:

@@ -47,7 +47,7 @@ SELECT number, part = 'C' AND i % 3 <> 0, n, '', n, '', p, p, 'low', '', '', '' 
     CASE part WHEN 'A' THEN '022900' ELSE '022700' END || lpad((i % 10000)::text, 4, '0') AS p
   FROM filling WHERE part <> 'B') x;
 SELECT eigyo.finish_first_load();
-SELECT eigyo.index_points(), eigyo.index_contracts();
+SELECT eigyo.build_search_indexes(1), eigyo.build_search_indexes(2);
 """
 
 
