@@ -45,6 +45,9 @@ _CLEAN_ROW = re.compile(
 )
 
 
+Tell = Callable[[str, str], None]
+
+
 class LedgerRow(NamedTuple):
     """One terminal as its contractor knows it, as checked; texts are "" and dates None when absent.
 
@@ -125,10 +128,25 @@ def write(rows: Iterable[LedgerRow], *, encoding: str = "utf-8-sig") -> Iterator
     yield text.getvalue().encode(encoder)
 
 
+def write_errors(errors: Iterable[RowError]) -> Iterator[bytes]:
+    """Yield the file of everything that is wrong, for people to open in a spreadsheet."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    text.write("\ufeff")
+    writer.writerow(("行", "列", "値", "内容"))
+    for error in errors:
+        writer.writerow((error.line, error.column, _guarded(error.value), _guarded(error.message)))
+        if text.tell() > _CHUNK:
+            yield text.getvalue().encode()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue().encode()
+
+
 def format_row(row: LedgerRow) -> list[str]:
     """Return the cells of a row in the order of HEADER; parse_row reads the same row back."""
     cells = [*row[:4], _LABELS[row.state], *row[5:10], _written(row.deployed_on), _written(row.returned_on)]
-    return [f"'{cell}" if _FORMULA.match(cell) else cell for cell in cells]
+    return [_guarded(cell) for cell in cells]
 
 
 def detect_encoding(stream: BinaryIO) -> str:
@@ -185,9 +203,6 @@ def _examine(cells: Sequence[str], line: int) -> LedgerRow | list[RowError]:
     return LedgerRow._make((*texts[:4], STATES[texts[4]], *texts[5:10], deployed, returned))
 
 
-Fault = Callable[[str, str], None]
-
-
 def _read_lines(lines: Iterable[str]) -> Iterator[tuple[int, LedgerRow | list[RowError]]]:
     reader = csv.reader(lines, strict=True)
     try:
@@ -237,7 +252,7 @@ def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | Non
     return None
 
 
-def _read(column: str, cell: str, fault: Fault) -> str:
+def _read(column: str, cell: str, fault: Tell) -> str:
     if codes := dict.fromkeys(f"U+{ord(character):04X}" for character in _CONTROL.findall(cell)):
         fault(column, f"使えない制御文字（{'・'.join(list(codes)[:5])}）があります。取り除いてください。")
         return ""
@@ -292,7 +307,7 @@ def _no_longer_than(text: str, limit: int, fault: Callable[[str], None]) -> str:
     return text
 
 
-def _examine_whole(texts: dict[str, str], deployed: date | None, returned: date | None, fault: Fault) -> None:
+def _examine_whole(texts: dict[str, str], deployed: date | None, returned: date | None, fault: Tell) -> None:
     """Report what does not go together with the state."""
     state = texts[STATE]
     if state == "配備":
@@ -320,6 +335,10 @@ def _day(text: str) -> date | None:
 
 def _written(day: date | None) -> str:
     return day.isoformat() if day else ""
+
+
+def _guarded(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _half_width(cell: str) -> str:

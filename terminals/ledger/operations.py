@@ -75,7 +75,7 @@ def brakes(file: LedgerFile, *, at: datetime) -> list[Brake]:
     """Return everything that keeps a checked file from coming into force now."""
     if final := _final_brake(file, at):
         return [Brake(final)]
-    current = queries.in_force(at)
+    current = queries.accepted().first()
     if current is None or not current.rows:
         return []
     found = []
@@ -212,7 +212,7 @@ def _final_brake(file: LedgerFile, at: datetime) -> str:
 def _fault_of_date(file: LedgerFile, at: datetime) -> str:
     if file.as_of is None or file.as_of > timezone.localdate(at):
         return "基準日が受け取った日より後です。ファイルの日付を確かめてください。"
-    current = queries.in_force(at)
+    current = queries.accepted().first()
     if current is None or current.as_of is None or file.as_of > current.as_of:
         return ""
     if file.as_of < current.as_of:
@@ -237,7 +237,7 @@ def _lift(found: list[Brake], *, file: LedgerFile, by: Staff | None, reason: str
 def _put_in_force(
     file: LedgerFile, *, by: Staff | None, at: datetime, lifted: list[Brake], reason: str
 ) -> None:
-    before = queries.in_force(at)
+    before = queries.accepted().first()
     file.state, file.accepted_by, file.accepted_at = FileState.ACCEPTED, by, at
     if lifted:
         file.outcome = f"{''.join(brake.words for brake in lifted)}反映した理由：{reason}"[:300]
@@ -251,6 +251,5 @@ def _put_in_force(
 
 
 def _drop_old_lines() -> None:
-    accepted = LedgerFile.objects.filter(state=FileState.ACCEPTED).order_by("-as_of", "-accepted_at", "-id")
-    kept = list(accepted.values_list("pk", flat=True)[:KEPT_LEDGERS])
+    kept = list(queries.accepted().values_list("pk", flat=True)[:KEPT_LEDGERS])
     LedgerLine.objects.filter(file__state=FileState.ACCEPTED).exclude(file__in=kept).delete()

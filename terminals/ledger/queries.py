@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from terminals.choices import FileState, LedgerState
-from terminals.ledger.exchange import LedgerRow
+from terminals.ledger.exchange import LedgerRow, RowError
 from terminals.models import LedgerError, LedgerFile, LedgerLine
 
 SHOWN_ROWS = 20
@@ -66,10 +66,14 @@ def deliveries() -> QuerySet[LedgerFile]:
     return LedgerFile.objects.select_related("received_by", "accepted_by").order_by("-received_at", "-id")
 
 
+def accepted() -> QuerySet[LedgerFile]:
+    """Return the ledgers that came into force, the one of the latest 基準日 first."""
+    return LedgerFile.objects.filter(state=FileState.ACCEPTED).order_by("-as_of", "-accepted_at", "-id")
+
+
 def in_force(at: datetime) -> LedgerFile | None:
     """Return the ledger in force at an instant: of those accepted by then, the latest by 基準日."""
-    accepted = LedgerFile.objects.filter(state=FileState.ACCEPTED, accepted_at__lte=at)
-    return accepted.order_by("-as_of", "-accepted_at", "-id").first()
+    return accepted().filter(accepted_at__lte=at).first()
 
 
 def waiting_twin(file: LedgerFile) -> LedgerFile | None:
@@ -81,6 +85,12 @@ def waiting_twin(file: LedgerFile) -> LedgerFile | None:
 def errors(file: LedgerFile) -> QuerySet[LedgerError]:
     """Return everything the check found wrong, by row."""
     return LedgerError.objects.filter(file=file).order_by("line", "id")
+
+
+def row_errors(file: LedgerFile) -> Iterator[RowError]:
+    """Yield everything the check found wrong, by row, as the exchange writes it."""
+    found = errors(file).values_list(*RowError._fields)
+    return map(RowError._make, found.iterator(chunk_size=5000))
 
 
 def rows(file: LedgerFile) -> Iterator[LedgerRow]:
