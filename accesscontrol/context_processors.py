@@ -43,6 +43,7 @@ class Band:
 INQUIRY_MENU = (
     MenuItem("供給地点の検索", "/points/", "search"),
     MenuItem("自分の閲覧履歴", "/me/reads/", "history"),
+    MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
 )
 LOG_MENU = (
     MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
@@ -52,6 +53,10 @@ LOG_MENU = (
     MenuItem("改ざん検証", "/audit/integrity/", "fingerprint-pattern"),
 )
 LEDGER_ITEM = MenuItem("端末配備先情報", "/ledger/", "file-spreadsheet")
+LIFE_MENU = (
+    MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
+    MenuItem("LU削除", "/lu-deletions/", "eraser"),
+)
 MENUS: dict[str, tuple[MenuItem, ...]] = {
     Duty.INQUIRY: INQUIRY_MENU,
     Duty.COMPLIANCE: (
@@ -67,6 +72,7 @@ MENUS: dict[str, tuple[MenuItem, ...]] = {
     ),
     Duty.TERMINAL_ADMIN: (
         MenuItem("端末台帳", "/terminals/", "monitor"),
+        *LIFE_MENU,
         LEDGER_ITEM,
         MenuItem("配備", "/deployments/", "truck"),
         MenuItem("LU登録", "/registrations/", "radio-tower"),
@@ -77,7 +83,7 @@ MENUS: dict[str, tuple[MenuItem, ...]] = {
         MenuItem("入退室記録", "/room-entries/", "door-open"),
         MenuItem("同室の検知", "/presence/", "users-round"),
     ),
-    Duty.TERMINAL_CONTRACTOR: (MenuItem("端末台帳", "/terminals/", "monitor"), LEDGER_ITEM),
+    Duty.TERMINAL_CONTRACTOR: (MenuItem("端末台帳", "/terminals/", "monitor"), *LIFE_MENU, LEDGER_ITEM),
     Duty.CARD_DESK: (
         MenuItem("職員証", "/cards/", "id-card"),
         MenuItem("職員", "/staff/", "users"),

@@ -10,6 +10,7 @@ urlpatterns = [
     path("terminal/", views.this_device, name="this_device"),
     path("", include("terminals.ledger.urls")),
     path("", include("terminals.rooms.urls")),
+    path("", include("terminals.lifecycle.urls")),
     *(route for register in REGISTERS for route in register.urls()),
     path("terminals/<int:pk>/", views.terminal, name="terminal"),
     path("terminals/<int:pk>/code/", views.issue_code, name="issue_code"),

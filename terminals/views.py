@@ -17,9 +17,13 @@ from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, term
 from accesscontrol.registry import history
 from accesscontrol.suspension import Suspendable
 from terminals import forms, operations, queries
+from terminals.choices import TerminalStatus
+from terminals.lifecycle.steps import open_steps, situation
+from terminals.lifecycle.timeline import line
 from terminals.middleware import set_device_cookie
 from terminals.models import Terminal, TerminalCertificate
 from terminals.registers import MANAGE, VIEW
+from terminals.sides import comparison
 
 may_view = permission_required(VIEW, raise_exception=True)
 may_manage = permission_required(MANAGE, raise_exception=True)
@@ -131,24 +135,30 @@ def this_device(request: EigyoRequest) -> HttpResponse:
 def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
     found = get_object_or_404(Terminal.objects.select_related("last_seen"), pk=pk)
     recognised = queries.recognise(found, request.at)
+    now = situation(found, request.user, request.at)
     seen = getattr(found, "last_seen", None)
+    sides, side_rows = comparison(recognised, at=request.at)
     return {
         "pk": found.pk,
         "name": found.number,
+        "status": found.get_status_display(),
+        "class_label": recognised.class_label if recognised.terminal_class else "",
         "may_manage": request.user.has_perm(MANAGE),
         "suspended": found.suspended_reason,
         "verdict": verdict(terminal_verdict(recognised, request.at)),
         "contradiction": operations.contradiction(recognised),
+        "stages": _stages(found.status),
+        "steps": open_steps(now),
+        "handover": now.handover,
+        "deletion": now.deletion,
+        "left": [str(each) for each in now.registrations] if now.deletion else [],
+        "timeline": line(found),
+        "sides": sides,
+        "side_rows": side_rows,
         "facts": [
             ("資産番号", found.asset_number),
             ("製造番号", found.serial_number),
-            ("状態", found.get_status_display()),
             ("最後の利用", seen.seen_at if seen else None),
-        ],
-        "ledger": [
-            ("台帳", f"{recognised.holder or '配備なし'}　{recognised.place_label}"),
-            ("オンライン", f"{recognised.class_label}　{recognised.lu or 'LUなし'}"),
-            ("区画", recognised.zone_label),
         ],
         "devices": list(queries.devices(found).values("enrolled_at", "revoked_at", "revoked_reason")),
         "certificates": list(
@@ -158,3 +168,18 @@ def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
         "reason_form": ReasonForm(),
         "history": history(found),
     }
+
+
+def _stages(status: str) -> list[dict[str, str]]:
+    """Return the way of a terminal's life with where it is now."""
+    aside = {
+        TerminalStatus.RELOCATING: TerminalStatus.DEPLOYED,
+        TerminalStatus.RETIRED: TerminalStatus.REUSABLE,
+    }
+    taken = aside.get(TerminalStatus(status))
+    way = [
+        TerminalStatus(status) if stage is taken else stage for stage in TerminalStatus if stage not in aside
+    ]
+    here = way.index(TerminalStatus(status))
+    states = ["done"] * here + ["now"] + [""] * len(way)
+    return [{"label": str(stage.label), "state": state} for stage, state in zip(way, states, strict=False)]

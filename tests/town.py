@@ -12,10 +12,19 @@ from django.utils import timezone
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
 from terminals.choices import TerminalClass
-from terminals.models import Discrepancy, LedgerFile, PresenceFinding, RoomAdmission, Run, TerminalCertificate
+from terminals.models import (
+    Discrepancy,
+    Handover,
+    LedgerFile,
+    PresenceFinding,
+    RoomAdmission,
+    Run,
+    TerminalCertificate,
+)
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
 from tests.people import ALWAYS, OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
+from tests.terminals.life import Life
 
 PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
 
@@ -105,6 +114,7 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
         "reconciliation": {"pk": run.pk},
         "discrepancies": {"pk": found.pk},
         "terminals": {"pk": spare.pk, "certificate": certificate.pk},
+        "handovers": {"pk": _handed_over(region).pk},
         "cards": {"pk": region.cards["shared"].pk},
         "alerts": {"pk": alert.pk},
         "places": {"pk": room.pk, "admission": admission.pk},
@@ -113,3 +123,9 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
         "api": {"number": OTHER_LOW},
         "audit": {"number": ReadLog.from_now().mark, "point": OTHER_LOW, "pk": 0},
     }
+
+
+def _handed_over(region: Region) -> Handover:
+    """A terminal on its way to the network company."""
+    life = Life.begins(region)
+    return life.hands_over(life.configured("NW-0901"))

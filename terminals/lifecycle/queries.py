@@ -1,12 +1,13 @@
 """What the life cycle has to know at an instant: who somebody is, what is in force, what is under way."""
 
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, Value, When
 
-from accesscontrol.choices import PERMISSIONS
+from accesscontrol.choices import PERMISSIONS, OrganisationKind
 from accesscontrol.models import Organisation, Posting, Staff
-from terminals.choices import EventKind, HandoverKind
+from terminals.choices import EventKind, HandoverKind, ZoneKind
 from terminals.models import (
     Deployment,
     Handover,
@@ -18,6 +19,24 @@ from terminals.models import (
     ZoneOwnership,
 )
 from terminals.registers import KEEP
+
+_ZONE_WORDS = Case(
+    *(When(zone_kind=kind, then=Value(str(label))) for kind, label in ZoneKind.choices),
+    default=Value("持ち主なし"),
+)
+
+
+def choices(at: datetime) -> dict[str, Any]:
+    """Return what a step may choose from: companies, rooms with their zone, keepers."""
+    owner = ZoneOwnership.objects.filter(place=OuterRef("pk"), during__contains=at)
+    rooms = Place.objects.select_related("building").order_by("building__code", "floor", "name")
+    return {
+        "holder": Organisation.objects.exclude(kind=OrganisationKind.OTHER).order_by("code"),
+        "place": rooms.annotate(zone_kind=Subquery(owner.values("kind")[:1])).annotate(
+            zone_words=_ZONE_WORDS
+        ),
+        "to": keepers(at),
+    }
 
 
 def posting(person: Staff, at: datetime) -> Posting | None:
@@ -110,6 +129,11 @@ def events(terminal: Terminal) -> QuerySet[LifeEvent]:
 def configured(terminal: Terminal) -> LifeEvent | None:
     """Return how a terminal was set last, and by whom."""
     return events(terminal).filter(kind=EventKind.CONFIGURED).first()
+
+
+def moves_to_approve() -> QuerySet[Handover]:
+    """Return the moves nobody has approved yet, oldest first."""
+    return handovers().filter(kind=HandoverKind.MOVE, approved_by__isnull=True)
 
 
 def waits_for(handover: Handover, person: Staff, at: datetime) -> bool:

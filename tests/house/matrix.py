@@ -134,6 +134,18 @@ TABLE: dict[str, Row] = {
         only("terminal_admin", "terminal_contractor", status=415).statuses
         | {"outsider": 401, "terminal": 401},
     ),
+    **same(only("terminal_admin", "terminal_contractor", status=409), "step_receive", "step_hand_over"),
+    **same(
+        only("terminal_admin", status=409), "step_configure", "step_delete_lu", "step_clear", "step_retire"
+    ),
+    "step_correct": only("terminal_admin", status=409),
+    "step_confirm_lu_deletion": only("terminal_admin", "terminal_contractor", status=409),
+    **same(only(*(each for each in STAFF if each != "retail_clerk")), "step_move", "step_hand_back"),
+    "handovers": only(*STAFF),
+    "accept_handover": Row("POST", only(*STAFF, status=302).statuses | {"retail_clerk": 404}),
+    "decline_handover": Row("POST", only(*STAFF, status=400).statuses | {"retail_clerk": 404}),
+    "approve_move": only("terminal_admin", status=302, method="POST"),
+    "lu_deletions": only("terminal_admin", "auditor", "terminal_contractor"),
     "issue_code": only("terminal_admin", method="POST"),
     "add_certificate": only("terminal_admin", status=400, method="POST"),
     **same(

@@ -35,7 +35,7 @@ class TestAdministrator:
         assert terminal.status == "procured"
         page = text(admin.gets(f"/terminals/{terminal.pk}/"))
         assert "調達" in page
-        assert "LUなし" in page
+        assert "在庫に受け入れる" in page
 
     def test_finds_a_row_by_a_part_of_it(self, admin):
         for register, words, found in (
