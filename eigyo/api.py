@@ -22,6 +22,7 @@ from accesscontrol.disclosure import WITHHELD
 from accesscontrol.http import problem, refusal_page
 from accesscontrol.operations import Attempt
 from accesscontrol.purposes import INQUIRY_PURPOSES
+from audit.choices import Purpose
 from eigyo import inquiries
 from eigyo.choices import Match, SearchKind
 from eigyo.interpretation import NotSearchable, interpret
@@ -124,8 +125,8 @@ class SignInSerializer(serializers.Serializer[Any]):
     card = serializers.RegexField(r"^\d{10}$", help_text="職員証番号（10桁の数字）")
     pin = serializers.RegexField(r"^\d{6}$", help_text="暗証番号（6桁の数字）", write_only=True)
     purpose = serializers.ChoiceField(
-        choices=[(purpose.value, purpose.label) for purpose in INQUIRY_PURPOSES],
-        help_text="利用目的",
+        choices=[(purpose.value, purpose.label) for purpose in (*INQUIRY_PURPOSES, Purpose.REGISTRY)],
+        help_text="利用目的（業務に含まれるもの）",
     )
     reference = serializers.RegexField(
         r"^[^\x00]*$",
