@@ -45,13 +45,14 @@ def stays(movements: Iterable[Movement], *, margin: timedelta, at: datetime) -> 
         if movement is None:
             continue
         since = earliest(movement.entered_at, movement.offset, margin)
+        least = latest(movement.entered_at, movement.offset, margin)
         if movement.left_at is not None:
             until = latest(movement.left_at, movement.offset, margin)
         elif following is not None:
             until = latest(following.entered_at, following.offset, margin)
         else:
-            until = max(at, latest(movement.entered_at, movement.offset, margin))
-        yield movement.key, Span(since, max(until, since), movement.left_at is None)
+            until = at
+        yield movement.key, Span(since, max(until, least), movement.left_at is None)
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:
