@@ -5,7 +5,7 @@ ARGS ?=
 TEST := $(PYTHON) -m deploy.embedded test -- $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup develop lock run check test test-product test-guarantees test-deploy prove bench-log
+.PHONY: help setup develop lock run check test test-product test-guarantees test-deploy prove bench bench-log
 
 help: ## この一覧を表示する
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test-deploy: develop ## 配備のテスト
 
 prove: develop ## 保証を長い形で確かめ、確かめた数を表にする（1時間ほど、ARGS=… は pytest へ）
 	EIGYO_PROVE=1 $(TEST) $(or $(ARGS),tests/guarantees)
+
+bench: develop ## 端末の突合の速さを、diffsync と Python だけの方法と並べて測る（ARGS="--terminals 100000"）
+	$(PYTHON) -m deploy.embedded run --state build/bench --database eigyo_bench -- $(PYTHON) -m bench.reconciliation $(ARGS)
 
 bench-log: develop ## 閲覧記録の速さと大きさを測る（ARGS="--entries 1000000 10000000"）
 	$(PYTHON) -m deploy.embedded run --state build/bench --database eigyo_bench -- $(PYTHON) -m bench.read_log $(ARGS)

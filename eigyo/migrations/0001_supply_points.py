@@ -59,7 +59,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION eigyo.finish_first_load() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp SET maintenance_work_mem = '256MB' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp AS $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'contract_of_a_point') THEN
     ALTER TABLE eigyo.supply_point ADD CONSTRAINT supply_point_pkey PRIMARY KEY (number),
@@ -67,33 +67,40 @@ BEGIN
     ALTER TABLE eigyo.contract ADD CONSTRAINT contract_pkey PRIMARY KEY (number, own);
     ALTER TABLE eigyo.contract ADD CONSTRAINT contract_of_a_point FOREIGN KEY (number, own)
       REFERENCES eigyo.supply_point (number, own) DEFERRABLE INITIALLY DEFERRED;
-    ANALYZE eigyo.supply_point, eigyo.contract;
   END IF;
 END $$;
 
--- Called after every import; nothing happens while the indexes are there. Two parts of about the same
--- work, to be built side by side: infix search of names takes as long as that of addresses.
-CREATE FUNCTION eigyo.build_search_indexes(part integer) RETURNS void
+-- Called after every import; they do nothing while the indexes are there. Two, to be built side by side.
+CREATE FUNCTION eigyo.index_points() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
 SET maintenance_work_mem = '1GB' SET max_parallel_maintenance_workers = 0 AS $$
 BEGIN
-  IF part = 1 AND to_regclass('eigyo.contract_phone') IS NULL THEN
-    CREATE INDEX contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
+  IF to_regclass('eigyo.supply_point_address_infix') IS NULL THEN
     CREATE INDEX supply_point_address ON eigyo.supply_point (address_key, number);
-    CREATE INDEX contract_name ON eigyo.contract (name_key, number);
-    CREATE INDEX contract_kana ON eigyo.contract (kana_key, number);
-    CREATE INDEX contract_phone ON eigyo.contract (phone_key, number);
-  ELSIF part = 2 AND to_regclass('eigyo.contract_kana_infix') IS NULL THEN
     CREATE INDEX supply_point_address_infix ON eigyo.supply_point USING gin (address_key gin_trgm_ops);
-    CREATE INDEX contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
+    ANALYZE eigyo.supply_point;
   END IF;
 END $$;
 
-SELECT eigyo.finish_first_load(), eigyo.build_search_indexes(1), eigyo.build_search_indexes(2);
-REVOKE ALL ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load(),
-  eigyo.build_search_indexes(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load(),
-  eigyo.build_search_indexes(integer) TO eigyo_feed;
+CREATE FUNCTION eigyo.index_contracts() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = eigyo, public, pg_temp
+SET maintenance_work_mem = '1GB' SET max_parallel_maintenance_workers = 0 AS $$
+BEGIN
+  IF to_regclass('eigyo.contract_phone') IS NULL THEN
+    CREATE INDEX contract_name ON eigyo.contract (name_key, number);
+    CREATE INDEX contract_kana ON eigyo.contract (kana_key, number);
+    CREATE INDEX contract_name_infix ON eigyo.contract USING gin (name_key gin_trgm_ops);
+    CREATE INDEX contract_kana_infix ON eigyo.contract USING gin (kana_key gin_trgm_ops);
+    CREATE INDEX contract_phone ON eigyo.contract (phone_key, number);
+    ANALYZE eigyo.contract;
+  END IF;
+END $$;
+
+SELECT eigyo.finish_first_load(), eigyo.index_points(), eigyo.index_contracts();
+REVOKE ALL ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load(), eigyo.index_points(),
+  eigyo.index_contracts() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION eigyo.begin_first_load(), eigyo.finish_first_load(), eigyo.index_points(),
+  eigyo.index_contracts() TO eigyo_feed;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON eigyo.supply_point, eigyo.contract TO eigyo_feed;
 """

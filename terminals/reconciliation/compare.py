@@ -32,10 +32,8 @@ _SIDES = """
 
 _LEDGER = """
   ledger AS (
-    SELECT l.terminal_number AS number, l.lu, l.state, l.returned_on, l.user_number, l.holder_code,
-           o.id AS holder, o.name AS holder_name, side.side AS holder_side, room.id AS room, room.side AS room_side,
-           coalesce(room.words, concat_ws(' ', nullif(l.building_code, ''), nullif(l.floor, ''), nullif(l.room, ''))) AS room_words,
-           coalesce(room.site, nullif(l.building_code, '')) AS site, posted.side AS user_side
+    SELECT l.id AS line, l.terminal_number AS number, l.lu, l.state, l.user_number <> '' AS used,
+           o.id AS holder, coalesce(side.side, '') AS holder_side, room.id AS room, room.side AS zone, posted.side AS user_side
     FROM terminals_ledgerline l
     LEFT JOIN accesscontrol_organisation o ON o.code = l.holder_code LEFT JOIN side ON side.id = o.id
     LEFT JOIN room ON (room.code, room.floor, room.name) = (l.building_code, l.floor, l.room)
@@ -44,128 +42,177 @@ _LEDGER = """
   )"""
 
 _ONLINE = """
-  registered AS (
-    SELECT r.terminal_id, count(*) AS lus, string_agg(r.lu, '・' ORDER BY r.lu) AS lu, min(lower(r.during)) AS since,
-           CASE WHEN min(r.terminal_class) = max(r.terminal_class) THEN min(r.terminal_class) ELSE '' END AS class,
-           bool_or(twin.times > 1) AS shared
-    FROM terminals_luregistration r
-    JOIN (SELECT lu, count(*) AS times FROM terminals_luregistration WHERE during @> %(at)s GROUP BY lu) twin ON twin.lu = r.lu
+  twin AS (
+    SELECT lu FROM terminals_luregistration WHERE during @> %(at)s GROUP BY lu HAVING count(*) > 1
+  ), registered AS (
+    SELECT r.terminal_id, count(*) AS lus, min(lower(r.during)) AS since, bool_or(twin.lu IS NOT NULL) AS shared,
+           CASE WHEN count(*) = 1 THEN min(r.lu) ELSE min(r.lu) || '・' || max(r.lu) END AS lu,
+           CASE WHEN min(r.terminal_class) = max(r.terminal_class) THEN min(r.terminal_class) ELSE '' END AS class
+    FROM terminals_luregistration r LEFT JOIN twin ON twin.lu = r.lu
     WHERE r.during @> %(at)s GROUP BY r.terminal_id
   ), sighted AS (
-    SELECT DISTINCT ON (s.terminal_id) s.terminal_id, s.seen_at, t.place_id AS room, t.finished_at
-    FROM terminals_sighting s JOIN terminals_stocktake t ON t.id = s.stock_take_id
+    SELECT DISTINCT ON (s.terminal_id) s.terminal_id, s.seen_at, room.id AS room, room.side
+    FROM terminals_sighting s JOIN terminals_stocktake t ON t.id = s.stock_take_id JOIN room ON room.id = t.place_id
     WHERE s.terminal_id IS NOT NULL AND s.seen_at <= %(at)s ORDER BY s.terminal_id, s.seen_at DESC
   ), audited AS (
     SELECT s.terminal_id, max(s.seen_at) AS at FROM terminals_sighting s
     JOIN terminals_stocktake t ON t.id = s.stock_take_id AND t.finished_at <= %(at)s
     WHERE s.terminal_id IS NOT NULL GROUP BY s.terminal_id
   ), shown AS (
-    SELECT w.terminal_number AS number, w.started_at AS at, c.number AS card, c.staff_id, c.company_id
+    SELECT w.terminal_number AS number, w.started_at AS at, c.staff_id, c.company_id
     FROM accesscontrol_worksession w JOIN accesscontrol_card c ON c.id = w.card_id
     WHERE w.started_at > %(at)s - %(observed)s::interval AND w.started_at <= %(at)s
     UNION ALL
-    SELECT a.terminal_number, a.raised_at, c.number, c.staff_id, c.company_id
+    SELECT a.terminal_number, a.raised_at, c.staff_id, c.company_id
     FROM accesscontrol_alert a JOIN accesscontrol_card c ON c.number = a.card_number
     WHERE a.raised_at > %(at)s - %(observed)s::interval AND a.raised_at <= %(at)s AND a.terminal_number <> ''
   ), carded AS (
-    SELECT shown.number, shown.at, coalesce(nullif(posting.side, ''), side.side) AS side
+    SELECT shown.number, shown.at,
+           CASE WHEN o.kind = 'contractor' THEN p.engaged_for ELSE coalesce(o.kind, side.side) END AS side
     FROM shown LEFT JOIN side ON side.id = shown.company_id
-    LEFT JOIN LATERAL (
-      SELECT CASE WHEN o.kind = 'contractor' THEN p.engaged_for ELSE o.kind END AS side
-      FROM accesscontrol_posting p JOIN accesscontrol_organisation o ON o.id = p.organisation_id
-      WHERE p.staff_id = shown.staff_id AND p.during @> shown.at) posting ON true
+    LEFT JOIN accesscontrol_posting p ON p.staff_id = shown.staff_id AND p.during @> shown.at
+    LEFT JOIN accesscontrol_organisation o ON o.id = p.organisation_id
+  ), contrary AS (
+    SELECT t.id, max(c.at) AS at FROM carded c JOIN terminals_terminal t ON t.number = c.number
+    JOIN registered r ON r.terminal_id = t.id AND c.at >= r.since
+    WHERE c.side IN ('nw', 'retail') AND r.class IN ('nw', 'retail') AND c.side <> r.class GROUP BY t.id
   ), online AS (
-    SELECT t.id, t.number, t.status, t.status IN ('deployed', 'relocating') AS live, coalesce(r.lus, 0) AS lus,
+    SELECT t.number, t.status, t.status IN ('deployed', 'relocating') AS live, coalesce(r.lus, 0) AS lus,
            coalesce(r.lu, '') AS lu, coalesce(r.class, '') AS class, coalesce(r.shared, false) AS shared,
-           d.holder_id AS holder, o.name AS holder_name, side.side AS holder_side, lower(d.during) AS deployed_at,
-           room.id AS room, room.side AS room_side, room.words AS room_words, room.site,
-           sighted.room AS sighted_room, sighted.seen_at AS sighted_at, seen.seen_at AS used_at, audited.at AS audited_at,
-           other.at AS other_card_at
+           d.holder_id AS holder, coalesce(side.side, '') AS holder_side, lower(d.during) AS deployed_at,
+           d.place_id AS room, room.side AS zone, sighted.room AS sighted_room, sighted.side AS sighted_zone,
+           sighted.seen_at AS sighted_at, seen.seen_at AS used_at, audited.at AS audited_at, contrary.at AS contrary_at
     FROM terminals_terminal t
     LEFT JOIN registered r ON r.terminal_id = t.id
     LEFT JOIN terminals_deployment d ON d.terminal_id = t.id AND d.during @> %(at)s
-    LEFT JOIN accesscontrol_organisation o ON o.id = d.holder_id LEFT JOIN side ON side.id = o.id
-    LEFT JOIN room ON room.id = d.place_id
+    LEFT JOIN side ON side.id = d.holder_id LEFT JOIN room ON room.id = d.place_id
     LEFT JOIN sighted ON sighted.terminal_id = t.id AND (d.during IS NULL OR sighted.seen_at >= lower(d.during))
     LEFT JOIN audited ON audited.terminal_id = t.id
     LEFT JOIN terminals_terminallastseen seen ON seen.terminal_id = t.id
-    LEFT JOIN (SELECT c.number, r.class, max(c.at) AS at FROM carded c JOIN terminals_terminal t ON t.number = c.number
-               JOIN registered r ON r.terminal_id = t.id AND c.at >= r.since
-               WHERE c.side IN ('nw', 'retail') AND r.class IN ('nw', 'retail') AND c.side <> r.class
-               GROUP BY c.number, r.class) other ON other.number = t.number
+    LEFT JOIN contrary ON contrary.id = t.id
   )"""
 
 _PAIRS = """
   pair AS (
-    SELECT coalesce(l.number, o.number) AS number, l.number IS NOT NULL AS in_ledger, o.number IS NOT NULL AS in_registry,
-           coalesce(l.state, '') AS state, l.state = 'deployed' AS out, l.lu AS ledger_lu, l.returned_on, l.user_number,
-           l.holder AS ledger_holder, l.holder_name AS ledger_holder_name, coalesce(l.holder_side, '') AS ledger_side,
-           l.room AS ledger_room, l.room_side AS ledger_zone, l.room_words AS ledger_words, l.user_side,
-           coalesce(o.status, '') AS status, coalesce(o.live, false) AS live, coalesce(o.lus, 0) AS lus,
-           coalesce(o.lu, '') AS lu, coalesce(o.class, '') AS class, coalesce(o.shared, false) AS shared,
-           o.holder, o.holder_name, coalesce(o.holder_side, '') AS holder_side, o.room, o.room_side, o.room_words,
-           o.deployed_at, o.sighted_room, o.sighted_at, o.used_at, o.audited_at, o.other_card_at,
-           coalesce(l.site, o.site, '所在不明') AS site, elsewhere.number AS lu_at
+    SELECT l.line, coalesce(l.number, o.number) AS number, l.number IS NOT NULL AS in_ledger,
+           o.number IS NOT NULL AS in_registry, coalesce(l.state, '') AS state,
+           coalesce(l.state = 'deployed', false) AS out, coalesce(l.lu, '') AS ledger_lu, coalesce(l.used, false) AS used,
+           l.user_side, l.holder AS ledger_holder, coalesce(l.holder_side, '') AS ledger_side, l.room AS ledger_room,
+           l.zone AS ledger_zone, coalesce(o.status, '') AS status, coalesce(o.live, false) AS live,
+           coalesce(o.lus, 0) AS lus, coalesce(o.lu, '') AS lu, coalesce(o.class, '') AS class,
+           coalesce(o.shared, false) AS shared, o.holder, coalesce(o.holder_side, '') AS holder_side, o.room, o.zone,
+           o.deployed_at, o.sighted_room, o.sighted_zone, o.sighted_at, o.used_at, o.audited_at, o.contrary_at
     FROM ledger l FULL OUTER JOIN online o ON o.number = l.number
-    LEFT JOIN (SELECT r.lu, min(t.number) AS number FROM terminals_luregistration r
-               JOIN terminals_terminal t ON t.id = r.terminal_id WHERE r.during @> %(at)s GROUP BY r.lu) elsewhere
-      ON elsewhere.lu = l.lu AND l.lu <> '' AND elsewhere.number <> l.number
-         AND NOT (o.lus >= 1 AND l.lu = ANY (string_to_array(o.lu, '・')))
   )"""
 
-_JUDGED = """
+# Each line is one kind of terminals.choices.Kind: when it is wrong, and which source is the odd one.
+_RULES = {
+    "nw_at_retail": (
+        "class = 'nw' AND (out AND ledger_side = 'retail' OR live AND holder_side = 'retail')",
+        "'online'",
+    ),
+    "retail_at_nw": (
+        "class = 'retail' AND (out AND ledger_side = 'nw' OR live AND holder_side = 'nw')",
+        "'online'",
+    ),
+    "nw_zone": (
+        "class = 'nw' AND (out AND ledger_zone <> 'nw' OR live AND (zone <> 'nw' OR sighted_zone <> 'nw'))",
+        "CASE WHEN live AND zone <> 'nw' THEN 'online' WHEN out AND ledger_zone <> 'nw' THEN 'ledger' ELSE 'seen' END",
+    ),
+    "transferred": ("out AND used AND class <> '' AND user_side IS DISTINCT FROM class", "'ledger'"),
+    "other_card": ("contrary_at IS NOT NULL", "'seen'"),
+    "residual_lu": (
+        (
+            "lus > 0 AND (status NOT IN ('configuring', 'deployed', 'relocating')"
+            " OR state IN ('returned', 'retired') OR state = 'in_stock' AND live)"
+        ),
+        "'online'",
+    ),
+    "unregistered": ("out AND lus = 0", "'online'"),
+    "not_in_ledger": ("NOT in_ledger AND (lus > 0 OR live)", "'ledger'"),
+    "duplicate_lu": ("shared OR lus > 1", "'online'"),
+    "lu_moved": (
+        (
+            "ledger_lu <> '' AND ledger_lu <> lu AND (SELECT count(*) > 0 AND NOT bool_or(t.number = pair.number)"
+            " FROM terminals_luregistration r JOIN terminals_terminal t ON t.id = r.terminal_id"
+            " WHERE r.lu = pair.ledger_lu AND r.during @> %(at)s)"
+        ),
+        "'online'",
+    ),
+    "holder_differs": (
+        (
+            "out AND live AND ledger_holder IS DISTINCT FROM holder"
+            " AND (class = '' OR '' IN (ledger_side, holder_side) OR ledger_side = holder_side)"
+        ),
+        "'ledger'",
+    ),
+    "place_differs": (
+        "out AND live AND (ledger_room IS DISTINCT FROM room OR sighted_room <> room)",
+        "CASE WHEN sighted_room <> room THEN 'seen' ELSE 'ledger' END",
+    ),
+    "not_seen": (
+        "live AND coalesce(greatest(used_at, sighted_at, deployed_at), '-infinity') < %(at)s - %(unseen)s::interval",
+        "'seen'",
+    ),
+    "not_audited": ("live AND coalesce(audited_at, '-infinity') < %(at)s - %(audit)s::interval", "'seen'"),
+}
+_JUDGED = f"""
   judged AS (
-    SELECT pair.*, rule.kind, rule.odd FROM pair
-    CROSS JOIN LATERAL (VALUES
-      ('nw_at_retail', 'online', class = 'nw' AND (out AND ledger_side = 'retail' OR live AND holder_side = 'retail')),
-      ('retail_at_nw', 'online', class = 'retail' AND (out AND ledger_side = 'nw' OR live AND holder_side = 'nw')),
-      ('nw_zone', CASE WHEN live AND room_side <> 'nw' THEN 'online' WHEN out AND ledger_zone <> 'nw' THEN 'ledger' ELSE 'seen' END,
-        class = 'nw' AND (out AND ledger_zone <> 'nw' OR live AND room_side <> 'nw'
-                          OR live AND sighted_room IN (SELECT id FROM room WHERE side <> 'nw'))),
-      ('transferred', 'ledger', out AND class <> '' AND user_number <> '' AND user_side IS DISTINCT FROM class),
-      ('other_card', 'seen', other_card_at IS NOT NULL),
-      ('residual_lu', 'online', lus > 0 AND in_registry AND (status NOT IN ('configuring', 'deployed', 'relocating')
-        OR state IN ('returned', 'retired') OR state = 'in_stock' AND live)),
-      ('unregistered', 'online', out AND lus = 0),
-      ('not_in_ledger', 'ledger', NOT in_ledger AND (lus > 0 OR live)),
-      ('duplicate_lu', 'online', shared OR lus > 1),
-      ('lu_moved', 'online', lu_at IS NOT NULL),
-      ('holder_differs', 'ledger', out AND live AND ledger_holder IS DISTINCT FROM holder
-        AND (class = '' OR '' IN (ledger_side, holder_side) OR ledger_side = holder_side)),
-      ('place_differs', CASE WHEN sighted_room IS DISTINCT FROM room AND sighted_room IS NOT NULL THEN 'seen' ELSE 'ledger' END,
-        out AND live AND (ledger_room IS DISTINCT FROM room OR sighted_room IS NOT NULL AND sighted_room <> room)),
-      ('not_seen', 'seen', live AND coalesce(greatest(used_at, sighted_at, deployed_at), '-infinity') < %(at)s - %(unseen)s::interval),
-      ('not_audited', 'seen', live AND coalesce(audited_at, '-infinity') < %(at)s - %(audit)s::interval)
-    ) AS rule (kind, odd, wrong)
-    WHERE rule.wrong AND (%(only)s = '' OR rule.kind = %(only)s)
+    SELECT pair.*, unnest(array_remove(ARRAY[
+      {", ".join(f"CASE WHEN {wrong} THEN '{kind}' END" for kind, (wrong, _) in _RULES.items())}], NULL)) AS kind
+    FROM pair
+  ), kept AS (
+    SELECT judged.*, CASE kind {" ".join(f"WHEN '{kind}' THEN {odd}" for kind, (_, odd) in _RULES.items())} END AS odd
+    FROM judged WHERE %(only)s = '' OR kind = %(only)s
   )"""
 
-_CLASS_WORDS = "CASE {} WHEN 'nw' THEN 'NW用' WHEN 'retail' THEN '小売用' ELSE '区分が一つでない' END"
+_CLASS_WORDS = "CASE class WHEN 'nw' THEN 'NW用' WHEN 'retail' THEN '小売用' ELSE '区分が一つでない' END"
 _STATE_WORDS = (
-    "CASE state WHEN 'in_stock' THEN '在庫' WHEN 'returned' THEN '返却' WHEN 'retired' THEN '廃棄' END"
+    "CASE kept.state WHEN 'in_stock' THEN '在庫' WHEN 'returned' THEN '返却' WHEN 'retired' THEN '廃棄' END"
 )
 _DAY = "to_char({} AT TIME ZONE 'Asia/Tokyo', 'YYYY/MM/DD HH24:MI')"
 _FOUND = f"""
   INSERT INTO terminals_found
     (run_id, kind, terminal_number, lu, site, terminal_class, ledger_says, online_says, seen_says, odd_one)
-  SELECT %(run)s, kind, number, CASE WHEN kind = 'lu_moved' THEN ledger_lu ELSE left(lu, 8) END, site, class,
-    left(CASE WHEN NOT in_ledger THEN 'なし' WHEN out THEN concat_ws(' ', ledger_holder_name, ledger_words,
-           CASE WHEN kind = 'transferred' THEN '使用者 ' || user_number END)
-         ELSE concat_ws(' ', {_STATE_WORDS}, to_char(returned_on, 'YYYY/MM/DD')) END, 200),
+  SELECT %(run)s, kept.kind, kept.number, CASE WHEN kept.kind = 'lu_moved' THEN ledger_lu ELSE left(kept.lu, 8) END,
+    coalesce(there.site, building.name, nullif(line.building_code, ''), here.site, '所在不明'), class,
+    left(CASE WHEN NOT in_ledger THEN 'なし'
+         WHEN out THEN concat_ws(' ', said.name, coalesce(there.words, nullif(concat_ws(' ', line.building_code, line.floor, line.room), '')),
+           CASE WHEN kept.kind = 'transferred' THEN '使用者 ' || line.user_number END)
+         ELSE concat_ws(' ', {_STATE_WORDS}, to_char(line.returned_on, 'YYYY/MM/DD')) END, 200),
     left(CASE WHEN NOT in_registry THEN '登録なし' ELSE concat_ws(' ',
-           CASE WHEN lus = 0 THEN 'LU登録なし' ELSE {_CLASS_WORDS.format("class")} || '・' || lu END,
-           CASE WHEN kind = 'lu_moved' THEN '（' || ledger_lu || ' は ' || lu_at || '）' END,
-           CASE WHEN live THEN concat_ws(' ', holder_name, room_words) END) END, 200),
-    left(CASE WHEN kind = 'other_card' THEN '別会社の職員証 ' || {_DAY.format("other_card_at")}
+           CASE WHEN lus = 0 THEN 'LU登録なし' ELSE {_CLASS_WORDS} || '・' || kept.lu END,
+           CASE WHEN kept.kind = 'lu_moved' THEN '（' || ledger_lu || ' は別の端末）' END,
+           CASE WHEN live THEN concat_ws(' ', holds.name, here.words) END) END, 200),
+    left(CASE WHEN kept.kind = 'other_card' THEN '別会社の職員証 ' || {_DAY.format("contrary_at")}
          WHEN sighted_at IS NOT NULL AND sighted_at >= coalesce(used_at, '-infinity')
-           THEN (SELECT words FROM room WHERE room.id = sighted_room) || ' ' || {_DAY.format("sighted_at")}
+           THEN seen.words || ' ' || {_DAY.format("sighted_at")}
          WHEN used_at IS NOT NULL THEN '最後の利用 ' || {_DAY.format("used_at")} ELSE 'なし' END, 200),
     odd
-  FROM judged"""
+  FROM kept
+  LEFT JOIN terminals_ledgerline line ON line.id = kept.line
+  LEFT JOIN terminals_building building ON building.code = line.building_code
+  LEFT JOIN accesscontrol_organisation said ON said.id = ledger_holder
+  LEFT JOIN accesscontrol_organisation holds ON holds.id = kept.holder
+  LEFT JOIN room there ON there.id = ledger_room LEFT JOIN room here ON here.id = kept.room
+  LEFT JOIN room seen ON seen.id = sighted_room"""
 _COMPARE = ",".join((_SIDES, _LEDGER, _ONLINE, _PAIRS, _JUDGED)) + _FOUND
 
+_POPULATION = """
+  WITH pair AS (
+    SELECT coalesce(l.number, o.number) AS number, l.number IS NOT NULL AS in_ledger, o.number IS NOT NULL AS in_registry,
+           coalesce(l.site, o.site, '所在不明') AS site
+    FROM (SELECT l.terminal_number AS number, coalesce(b.name, nullif(l.building_code, '')) AS site
+          FROM terminals_ledgerline l LEFT JOIN terminals_building b ON b.code = l.building_code
+          WHERE l.file_id = %(ledger)s) l
+    FULL OUTER JOIN (
+      SELECT t.number, b.name AS site FROM terminals_terminal t
+      LEFT JOIN terminals_deployment d ON d.terminal_id = t.id AND d.during @> %(at)s
+      LEFT JOIN terminals_place p ON p.id = d.place_id LEFT JOIN terminals_building b ON b.id = p.building_id
+    ) o ON o.number = l.number
+  )"""
 _SITES = (
-    ",".join((_SIDES, _LEDGER, _ONLINE, _PAIRS))
+    _POPULATION
     + """
   SELECT site, count(*) FILTER (WHERE in_ledger), count(*) FILTER (WHERE in_registry),
          count(*), count(*) FILTER (WHERE bad.times IS NULL),
@@ -176,7 +223,7 @@ _SITES = (
   GROUP BY site ORDER BY count(*) DESC, site"""
 )
 _INSPECTED = (
-    ",".join((_SIDES, _LEDGER, _ONLINE, _PAIRS))
+    _POPULATION
     + """
   INSERT INTO terminals_inspected (run_id, site, terminal_number, is_fine)
   SELECT %(run)s, site, number, NOT EXISTS (
@@ -209,8 +256,9 @@ def sources(run: Run, *, rules: Rules, at: datetime) -> dict[str, Any]:
 
 
 def compare(run: Run, *, rules: Rules, at: datetime) -> None:
-    """Write what is wrong at an instant into the run's findings; note their digest."""
+    """Write what is wrong at an instant into the run's findings; note their digest. Needs a transaction."""
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '64MB'")
         cursor.execute(_COMPARE, _given(run, rules, at))
     run.digest, run.found = _row(_DIGEST, {"run": run.pk})
 
