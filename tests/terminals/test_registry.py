@@ -92,7 +92,8 @@ class TestAdministrator:
         assert admin.posts(f"/zones/{current.pk}/edit/", given).status_code == 302
         history = text(admin.gets(f"/zones/{current.pk}/edit/")).split("変更の履歴")[1]
         assert "→ 2023/12/01 09:00 ～ 2025/04/01 09:00" in history
-        saved(admin, "zones", **given | {"kind": "retail", "since": UNTIL, "until": ""})
+        next_owner = given | {"kind": "retail", "since": UNTIL, "until": "", "shown": "NW-0118"}
+        saved(admin, "zones", **next_owner)
         assert ZoneOwnership.objects.filter(place=region.places["nw"]).count() == 2
 
 
