@@ -56,6 +56,7 @@ LEDGER_ITEM = MenuItem("端末配備先情報", "/ledger/", "file-spreadsheet")
 LIFE_MENU = (
     MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
     MenuItem("LU削除", "/lu-deletions/", "eraser"),
+    MenuItem("棚卸", "/stock-takes/", "scan-barcode"),
 )
 MENUS: dict[str, tuple[MenuItem, ...]] = {
     Duty.INQUIRY: INQUIRY_MENU,

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accesscontrol.models import Alert
 from accesscontrol.registry import Register
 from terminals.choices import TerminalClass
+from terminals.lifecycle.stock_takes import begin_stock_take, sight
 from terminals.models import (
     Discrepancy,
     Handover,
@@ -19,6 +20,7 @@ from terminals.models import (
     PresenceFinding,
     RoomAdmission,
     Run,
+    StockTake,
     TerminalCertificate,
 )
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
@@ -115,6 +117,7 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
         "discrepancies": {"pk": found.pk},
         "terminals": {"pk": spare.pk, "certificate": certificate.pk},
         "handovers": {"pk": _handed_over(region).pk},
+        "stock-takes": {"pk": _counted(region).pk},
         "cards": {"pk": region.cards["shared"].pk},
         "alerts": {"pk": alert.pk},
         "places": {"pk": room.pk, "admission": admission.pk},
@@ -129,3 +132,11 @@ def _handed_over(region: Region) -> Handover:
     """A terminal on its way to the network company."""
     life = Life.begins(region)
     return life.hands_over(life.configured("NW-0901"))
+
+
+def _counted(region: Region) -> StockTake:
+    """A stock-take that goes on, with one code nobody knows."""
+    staff = region.cards["terminal_contractor"].staff
+    stock_take = begin_stock_take(region.places["office"], by=staff, at=timezone.now())
+    sight(stock_take, code="不明の札", by=staff, at=timezone.now())
+    return stock_take

@@ -107,3 +107,25 @@ class HandBackForm(ReasonedForm):
         error_messages={"required": "返却先の会社を選んでください。"},
     )
     field_order = ("to", "reason")
+
+
+class StockTakeForm(StepForm):
+    """棚卸: the room one stands in, chosen or read from the plate at its door."""
+
+    reason = None  # type: ignore[assignment]  # takes the field away
+    plate = forms.CharField(label="室・区画の番号", max_length=16, required=False)
+    place = PlaceField(label="または、一覧から選ぶ", required=False, empty_label="選んでください")
+
+    def clean(self) -> dict[str, Any]:
+        """Find the room by its plate (P-0012) where one was read."""
+        given = super().clean() or self.cleaned_data
+        plate = unicodedata.normalize("NFKC", given.get("plate") or "").strip().upper()
+        number = plate.removeprefix("P-")
+        if plate:
+            rooms = self.fields["place"].queryset  # type: ignore[attr-defined]
+            given["place"] = rooms.filter(pk=int(number)).first() if number.isdecimal() else None
+            if given["place"] is None:
+                self.add_error("plate", "この番号の室・区画はありません。一覧から選んでください。")
+        elif not given.get("place") and not self.errors:
+            self.add_error("plate", "いまいる室・区画を読み取るか、一覧から選んでください。")
+        return given

@@ -113,6 +113,11 @@ class Step:
     act: Callable[[Situation, dict[str, Any]], Any]
     look: str = ""
 
+    @property
+    def url(self) -> str:
+        """Return the name of this step's page."""
+        return f"step_{self.name.replace('-', '_')}"
+
     def is_open(self, now: Situation) -> bool:
         """Tell whether this step can be taken now by this person."""
         return self.permission in now.may and self.fits(now)

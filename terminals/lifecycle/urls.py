@@ -10,7 +10,7 @@ urlpatterns = [
         path(
             f"terminals/<int:pk>/{step.name}/",
             views.TakeStep.as_view(step=step),
-            name=f"step_{step.name.replace('-', '_')}",
+            name=step.url,
         )
         for step in STEPS
     ),
@@ -18,5 +18,10 @@ urlpatterns = [
     path("handovers/<int:pk>/accept/", views.accept, name="accept_handover"),
     path("handovers/<int:pk>/decline/", views.decline, name="decline_handover"),
     path("handovers/<int:pk>/approve/", views.approve_move, name="approve_move"),
+    path("stock-takes/", views.stock_takes, name="stock_takes"),
+    path("stock-takes/begin/", views.begin_stock_take, name="begin_stock_take"),
+    path("stock-takes/<int:pk>/", views.stock_take, name="stock_take"),
+    path("stock-takes/<int:pk>/codes/", views.sight, name="sight"),
+    path("stock-takes/<int:pk>/finish/", views.finish_stock_take, name="finish_stock_take"),
     path("lu-deletions/", views.lu_deletions, name="lu_deletions"),
 ]

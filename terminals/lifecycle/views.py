@@ -12,13 +12,15 @@ from django.views.generic import View
 
 from accesscontrol.http import ViewerRequest
 from terminals.lifecycle import operations, queries, steps
-from terminals.lifecycle.forms import ReasonedForm, StepForm
-from terminals.models import Handover, Terminal
+from terminals.lifecycle import stock_takes as stock
+from terminals.lifecycle.forms import ReasonedForm, StepForm, StockTakeForm
+from terminals.models import Handover, StockTake, Terminal
 from terminals.queries import recognise
 from terminals.registers import KEEP, MANAGE, VIEW
 
 may_view = permission_required(VIEW, raise_exception=True)
 may_manage = permission_required(MANAGE, raise_exception=True)
+may_keep = permission_required(KEEP, raise_exception=True)
 
 
 class TakeStep(View):
@@ -173,3 +175,76 @@ def lu_deletions(request: ViewerRequest) -> HttpResponse:
         for found in queries.open_deletions()
     ]
     return render(request, "terminals/lifecycle/lu_deletions.html", {"waiting": waiting})
+
+
+@require_safe
+@may_view
+def stock_takes(request: ViewerRequest) -> HttpResponse:
+    """Show the stock-takes, and where a new one may begin."""
+    form = StockTakeForm(choices=queries.choices(request.at))
+    return render(request, "terminals/lifecycle/stock_takes.html", _stock_takes(request, form))
+
+
+def _stock_takes(request: ViewerRequest, form: StockTakeForm) -> dict[str, Any]:
+    return {"rows": stock.stock_takes(), "form": form, "may_keep": request.user.has_perm(KEEP)}
+
+
+@require_POST
+@may_keep
+def begin_stock_take(request: ViewerRequest) -> HttpResponse:
+    """Begin in the room that was chosen or read."""
+    form = StockTakeForm(request.POST, choices=queries.choices(request.at))
+    if not form.is_valid():
+        context = _stock_takes(request, form)
+        return render(request, "terminals/lifecycle/stock_takes.html", context, status=400)
+    begun = stock.begin_stock_take(form.cleaned_data["place"], by=request.user, at=request.at)
+    return redirect("stock_take", pk=begun.pk)
+
+
+@require_safe
+@may_view
+def stock_take(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Show one stock-take: the field that reads, and the difference so far."""
+    return _stock_take(request, _found(pk))
+
+
+def _found(pk: int) -> StockTake:
+    return get_object_or_404(StockTake.objects.select_related("place__building", "by"), pk=pk)
+
+
+def _stock_take(request: ViewerRequest, found: StockTake, error: str = "", typed: str = "") -> HttpResponse:
+    context = {
+        "stock_take": found,
+        "found": stock.difference(found, request.at),
+        "may_keep": request.user.has_perm(KEEP),
+        "error": error,
+        "typed": typed,
+        "number": f"P-{found.place_id:04d}",
+    }
+    return render(request, "terminals/lifecycle/stock_take.html", context, status=400 if error else 200)
+
+
+@require_POST
+@may_keep
+def sight(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Keep one code that was read; the page comes back ready for the next."""
+    found, code = _found(pk), request.POST.get("code", "").replace("\x00", "")
+    try:
+        stock.sight(found, code=code, by=request.user, at=request.at)
+    except ValidationError as error:
+        return _stock_take(request, found, error="".join(error.messages), typed=code)
+    return redirect("stock_take", pk=pk)
+
+
+@require_POST
+@may_keep
+def finish_stock_take(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Close the list."""
+    found = _found(pk)
+    try:
+        stock.finish_stock_take(found, by=request.user, at=request.at)
+    except ValidationError as error:
+        messages.error(request, "".join(error.messages))
+    else:
+        messages.success(request, "棚卸を終えました。見つかった場所は、次の突合に使われます。")
+    return redirect("stock_take", pk=pk)

@@ -145,6 +145,11 @@ TABLE: dict[str, Row] = {
     "accept_handover": Row("POST", only(*STAFF, status=302).statuses | {"retail_clerk": 404}),
     "decline_handover": Row("POST", only(*STAFF, status=400).statuses | {"retail_clerk": 404}),
     "approve_move": only("terminal_admin", status=302, method="POST"),
+    **same(only("terminal_admin", "auditor", "terminal_contractor"), "stock_takes", "stock_take"),
+    **same(
+        only("terminal_admin", "terminal_contractor", status=400, method="POST"), "begin_stock_take", "sight"
+    ),
+    "finish_stock_take": only("terminal_admin", "terminal_contractor", status=302, method="POST"),
     "lu_deletions": only("terminal_admin", "auditor", "terminal_contractor"),
     "issue_code": only("terminal_admin", method="POST"),
     "add_certificate": only("terminal_admin", status=400, method="POST"),

@@ -87,14 +87,14 @@ class TestAdministrator:
             assert admin.posts(address).status_code == 404
 
     def test_ends_a_zones_ownership_and_begins_the_next_at_the_same_moment(self, region, admin):
-        current = ZoneOwnership.objects.get(place=region.places["nw"])
+        current = ZoneOwnership.objects.get(place=region.places["lobby"])
         given = form_of(text(admin.gets(f"/zones/{current.pk}/edit/"))) | {"until": UNTIL}
         assert admin.posts(f"/zones/{current.pk}/edit/", given).status_code == 302
         history = text(admin.gets(f"/zones/{current.pk}/edit/")).split("変更の履歴")[1]
         assert "→ 2023/12/01 09:00 ～ 2025/04/01 09:00" in history
         next_owner = given | {"kind": "retail", "since": UNTIL, "until": "", "shown": "NW-0118"}
         saved(admin, "zones", **next_owner)
-        assert ZoneOwnership.objects.filter(place=region.places["nw"]).count() == 2
+        assert ZoneOwnership.objects.filter(place=region.places["lobby"]).count() == 2
 
 
 class TestFaults:
