@@ -145,10 +145,11 @@ class Ledger(APIView):
     )
     def post(self, request: Request) -> Any:
         """Take a delivery in."""
+        body = _body(request)
         asked = DeliverySerializer(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         file = operations.receive(
-            _body(request),
+            body,
             file_name=asked.validated_data["file_name"],
             as_of=asked.validated_data["as_of"],
             channel=Channel.API,

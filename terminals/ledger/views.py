@@ -6,7 +6,7 @@ from typing import Any, BinaryIO, cast
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -119,7 +119,7 @@ def refuse(request: ViewerRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @may_view
-def errors(request: ViewerRequest, pk: int) -> StreamingHttpResponse:
+def errors(request: ViewerRequest, pk: int) -> HttpResponse:
     """Hand out everything that is wrong in a delivery."""
     file = get_object_or_404(LedgerFile, pk=pk)
     return _download(exchange.write_errors(queries.row_errors(file)), f"ledger-{pk}-errors.csv")
@@ -127,14 +127,14 @@ def errors(request: ViewerRequest, pk: int) -> StreamingHttpResponse:
 
 @require_safe
 @may_view
-def lines(request: ViewerRequest, pk: int) -> StreamingHttpResponse:
+def lines(request: ViewerRequest, pk: int) -> HttpResponse:
     """Hand out the lines of a delivery as a file that can be delivered again."""
     file = get_object_or_404(LedgerFile, pk=pk)
     return _download(exchange.write(queries.rows(file)), f"haibisaki_{file.as_of:%Y%m%d}.csv")
 
 
-def _download(content: Any, name: str) -> StreamingHttpResponse:
-    answer = StreamingHttpResponse(content, content_type="text/csv; charset=utf-8")
+def _download(content: Any, name: str) -> HttpResponse:
+    answer = HttpResponse(content, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from terminals import sample
+from terminals import sample, sample_ledger
 
 
 class Command(BaseCommand):
@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare and print."""
-        codes, pins = sample.prepare(at=timezone.now())
+        at = timezone.now()
+        codes, pins = sample.prepare(at=at)
+        sample_ledger.deliver(at=at)
         address = options["address"]
         self.stdout.write(f"\n営業オンライン  {address}/\n\n端末として登録する（コードは1回だけ使えます）")
         for terminal in sample.TERMINALS:
