@@ -51,12 +51,14 @@ class Register:
     edit_permission: str
     search_fields: tuple[str, ...]
     detail_url: str = ""
+    list_view: type[View] | None = None  # a list of its own, under the same name
     has_own_pages: bool = False  # rows are saved by pages of their own, under the same names
 
     def urls(self) -> list[URLPattern]:
         """Return the routes of this register."""
         made = {"register": self}
-        listed = path(f"{self.name}/", RegisterList.as_view(**made), name=self.name)
+        listing = self.list_view or RegisterList
+        listed = path(f"{self.name}/", listing.as_view(**made), name=self.name)
         if self.form is None or self.has_own_pages:
             return [listed]
         return [

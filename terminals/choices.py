@@ -87,6 +87,15 @@ class EntryControl(TextChoices):
     WIRE_LOCK = "wire_lock", "端末をワイヤーロックで固定する（盗難防止）"
 
 
+class BulkStep(TextChoices):
+    """What can be done with many terminals at once."""
+
+    SUSPEND = "suspend", "利用を停止"
+    RECEIVE = "receive", "在庫に受け入れる"
+    CLEAR = "clear", "再利用できると判定"
+    RETIRE = "retire", "廃棄"
+
+
 class Channel(TextChoices):
     """How a file reached us."""
 

@@ -5,6 +5,7 @@ import re
 from django import forms
 
 from accesscontrol.forms import NumberedForm, PeriodForm
+from terminals.choices import BulkStep
 from terminals.models import (
     Building,
     Place,
@@ -85,4 +86,22 @@ class EnrolForm(forms.Form):
         max_length=40,
         error_messages={"required": "登録コードを入力してください。"},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+
+class SaveViewForm(forms.Form):
+    """A name for the filter in force."""
+
+    name = forms.CharField(max_length=40)
+    query = forms.CharField(max_length=1000, required=False)
+
+
+class BulkForm(forms.Form):
+    """One step for the terminals of a signed selection, and why."""
+
+    step = forms.ChoiceField(
+        label="すること", choices=BulkStep.choices, error_messages={"required": "することを選んでください。"}
+    )
+    reason = forms.CharField(
+        label="理由", max_length=200, error_messages={"required": "理由を入力してください。"}
     )

@@ -23,6 +23,7 @@ from terminals.choices import ZoneKind
 from terminals.models import (
     EnrolledDevice,
     EnrolmentCode,
+    SavedView,
     Terminal,
     TerminalCertificate,
     TerminalLastSeen,
@@ -31,6 +32,7 @@ from terminals.recognition import RecognisedTerminal
 
 CODE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 12
+MOST_SAVED = 30
 CODE_REFUSED = "T-109"
 COOKIE_SALT = "terminals.device"
 ROTATION_GRACE = timedelta(seconds=60)
@@ -208,6 +210,19 @@ def contradiction(terminal: RecognisedTerminal) -> str:
     if zone_side and zone_side != terminal.terminal_class:
         return f"{terminal.class_label}の端末が、{terminal.zone_label}に置かれています。"
     return ""
+
+
+def save_view(*, name: str, query: str, by: Staff, at: datetime) -> SavedView:
+    """Keep a filter of the list under a name; one of the same name is replaced. Raises ValidationError."""
+    own = SavedView.objects.filter(person=by.number)
+    if own.exclude(name=name).count() >= MOST_SAVED:
+        raise ValidationError(f"保存できる一覧は{MOST_SAVED}件までです。使わないものを消してください。")
+    return SavedView.objects.update_or_create(person=by.number, name=name, defaults={"query": query})[0]
+
+
+def forget_view(pk: int, *, by: Staff, at: datetime) -> None:
+    """Drop one of one's own views; nothing happens to another's."""
+    SavedView.objects.filter(pk=pk, person=by.number).delete()
 
 
 def note_seen(terminal_id: int, *, at: datetime) -> None:

@@ -1,7 +1,7 @@
 """The registers of terminals and places."""
 
 from accesscontrol.registry import Register
-from terminals import forms, queries, tables
+from terminals import forms, listing, queries, tables
 from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
 
 VIEW, MANAGE = "terminals.view_terminals", "terminals.manage_terminals"
@@ -19,6 +19,7 @@ TERMINALS = Register(
     edit_permission=MANAGE,
     search_fields=("number", "asset_number", "serial_number"),
     detail_url="terminal",
+    list_view=listing.TerminalList,
 )
 
 DEPLOYMENTS = Register(

@@ -13,6 +13,11 @@ MAIN = {"a": {"class": "main-link"}}
 class TerminalTable(tables.Table):
     """端末."""
 
+    pick = tables.TemplateColumn(
+        '<input type="checkbox" name="pick" value="{{ record.pk }}" form="bulk" aria-label="{{ record.number }}を選ぶ">',
+        verbose_name="選ぶ",
+        orderable=False,
+    )
     number = tables.LinkColumn("terminal", args=[tables.A("pk")], attrs=MAIN)
     terminal_class = tables.Column("用途区分／LU", empty_values=(), orderable=False)
     holder = tables.Column("配備先", empty_values=(), orderable=False)
@@ -25,7 +30,7 @@ class TerminalTable(tables.Table):
 
     class Meta:
         model = Terminal
-        fields = ("number", "asset_number", "terminal_class", "holder", "place", "state")
+        fields = ("pick", "number", "asset_number", "terminal_class", "holder", "place", "state")
 
     def render_terminal_class(self, record: Any) -> str:
         """Print each registration in force."""

@@ -6,8 +6,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -16,8 +17,9 @@ from accesscontrol.forms import ReasonForm
 from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, terminal_verdict, verdict
 from accesscontrol.registry import history
 from accesscontrol.suspension import Suspendable
-from terminals import forms, operations, queries
-from terminals.choices import TerminalStatus
+from terminals import forms, listing, operations, queries
+from terminals.choices import BulkStep, TerminalStatus
+from terminals.lifecycle.bulk import carry_out as carry_out_all
 from terminals.lifecycle.steps import open_steps, situation
 from terminals.lifecycle.timeline import line
 from terminals.middleware import set_device_cookie
@@ -100,6 +102,72 @@ def revoke_certificate(request: ViewerRequest, pk: int, certificate: int) -> Htt
     operations.revoke_certificate(found, by=request.user, at=request.at)
     messages.success(request, "証明書を失効しました。")
     return redirect("terminal", pk=pk)
+
+
+@require_POST
+@may_view
+def save_view(request: ViewerRequest) -> HttpResponse:
+    """Keep the filter in force under a name."""
+    form = forms.SaveViewForm(request.POST)
+    query = listing.known(QueryDict(request.POST.get("query", "").encode("ascii", "ignore")))
+    if not form.is_valid():
+        messages.error(request, "名前を40文字以内で入力してください。")
+    else:
+        try:
+            kept = operations.save_view(
+                name=form.cleaned_data["name"], query=query, by=request.user, at=request.at
+            )
+        except ValidationError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(request, f"一覧「{kept.name}」を保存しました。")
+    return redirect(f"{reverse('terminals')}?{query}")
+
+
+@require_POST
+@may_view
+def forget_view(request: ViewerRequest, pk: int) -> HttpResponse:
+    """Drop one of one's own views."""
+    operations.forget_view(pk, by=request.user, at=request.at)
+    messages.success(request, "保存した一覧を消しました。")
+    return redirect("terminals")
+
+
+@require_POST
+@may_manage
+def choose(request: ViewerRequest) -> HttpResponse:
+    """Take the terminals that were ticked, or the whole filter, to the page that asks what to do and shows the count."""
+    token = request.POST.get("all") or listing.pick(request.POST.getlist("pick"))
+    return _bulk_page(request, token, forms.BulkForm())
+
+
+@require_POST
+@may_manage
+def carry_out(request: ViewerRequest) -> HttpResponse:
+    """Do it with exactly the number of terminals the page has shown."""
+    token, form = request.POST.get("selection", ""), forms.BulkForm(request.POST)
+    if not form.is_valid():
+        return _bulk_page(request, token, form, status=400)
+    step, reason = BulkStep(form.cleaned_data["step"]), form.cleaned_data["reason"]
+    try:
+        chosen = listing.selection(token, request)
+        count = carry_out_all(
+            step, chosen.rows, expected=chosen.count, reason=reason, by=request.user, at=request.at
+        )
+    except ValidationError as error:
+        form.add_error(None, error.messages)
+        return _bulk_page(request, token, form, status=400)
+    messages.success(request, f"{count}台を処理しました：{step.label}")
+    return redirect("terminals")
+
+
+def _bulk_page(request: ViewerRequest, token: str, form: forms.BulkForm, status: int = 200) -> HttpResponse:
+    context: dict[str, Any] = {"form": form, "selection": None}
+    try:
+        context["selection"] = listing.selection(token, request)
+    except ValidationError as error:
+        context["error"], status = error.message, 400
+    return render(request, "terminals/bulk.html", context, status=status)
 
 
 @open_to_anyone

@@ -150,6 +150,11 @@ TABLE: dict[str, Row] = {
         only("terminal_admin", "terminal_contractor", status=400, method="POST"), "begin_stock_take", "sight"
     ),
     "finish_stock_take": only("terminal_admin", "terminal_contractor", status=302, method="POST"),
+    **same(
+        only("terminal_admin", "auditor", "terminal_contractor", status=302, method="POST"),
+        *("save_view", "forget_view"),
+    ),
+    **same(only("terminal_admin", status=400, method="POST"), "choose_terminals", "carry_out"),
     "lu_deletions": only("terminal_admin", "auditor", "terminal_contractor"),
     "issue_code": only("terminal_admin", method="POST"),
     "add_certificate": only("terminal_admin", status=400, method="POST"),
