@@ -5,21 +5,11 @@ from typing import Any
 
 from django.conf import settings
 
-from accesscontrol import queries
+from accesscontrol import menus
 from accesscontrol.choices import PERMISSIONS, Duty
 from accesscontrol.clearance import Side
 from accesscontrol.viewer import Viewer
 from audit import integrity
-
-
-@dataclass(frozen=True, slots=True)
-class MenuItem:
-    """One line of the menu."""
-
-    label: str
-    url: str
-    icon: str
-    count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,61 +30,6 @@ class Band:
     warning_seconds: int
 
 
-INQUIRY_MENU = (
-    MenuItem("供給地点の検索", "/points/", "search"),
-    MenuItem("自分の閲覧履歴", "/me/reads/", "history"),
-    MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
-)
-LOG_MENU = (
-    MenuItem("閲覧記録", "/audit/reads/", "list-checks"),
-    MenuItem("誰が見たか", "/audit/points/", "user-search"),
-    MenuItem("開示の保留", "/audit/withholdings/", "eye-off"),
-    MenuItem("記録の出力", "/audit/exports/", "file-down"),
-    MenuItem("改ざん検証", "/audit/integrity/", "fingerprint-pattern"),
-)
-LEDGER_ITEM = MenuItem("端末配備先情報", "/ledger/", "file-spreadsheet")
-LIFE_MENU = (
-    MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
-    MenuItem("LU削除", "/lu-deletions/", "eraser"),
-    MenuItem("棚卸", "/stock-takes/", "scan-barcode"),
-)
-MENUS: dict[str, tuple[MenuItem, ...]] = {
-    Duty.INQUIRY: INQUIRY_MENU,
-    Duty.COMPLIANCE: (
-        *LOG_MENU,
-        MenuItem("通報", "/alerts/", "flag"),
-        MenuItem("同室の検知", "/presence/", "users-round"),
-        MenuItem("両社が入る建物", "/buildings/shared/", "building-2"),
-    ),
-    Duty.INTERNAL_AUDITOR: (
-        *LOG_MENU,
-        MenuItem("端末台帳", "/terminals/", "monitor"),
-        LEDGER_ITEM,
-    ),
-    Duty.TERMINAL_ADMIN: (
-        MenuItem("端末台帳", "/terminals/", "monitor"),
-        *LIFE_MENU,
-        LEDGER_ITEM,
-        MenuItem("配備", "/deployments/", "truck"),
-        MenuItem("LU登録", "/registrations/", "radio-tower"),
-        MenuItem("建物", "/buildings/", "building-2"),
-        MenuItem("室・区画", "/places/", "map-pin"),
-        MenuItem("区画の持ち主", "/zones/", "layers"),
-        MenuItem("両社が入る建物", "/buildings/shared/", "building"),
-        MenuItem("入退室記録", "/room-entries/", "door-open"),
-        MenuItem("同室の検知", "/presence/", "users-round"),
-    ),
-    Duty.TERMINAL_CONTRACTOR: (MenuItem("端末台帳", "/terminals/", "monitor"), *LIFE_MENU, LEDGER_ITEM),
-    Duty.CARD_DESK: (
-        MenuItem("職員証", "/cards/", "id-card"),
-        MenuItem("職員", "/staff/", "users"),
-        MenuItem("所属", "/postings/", "briefcase"),
-        MenuItem("組織", "/organisations/", "network"),
-    ),
-}
-HOME: dict[str, str] = {duty: items[0].url for duty, items in MENUS.items()}
-
-
 def duty_of(viewer: Viewer) -> str:
     """Return the duty of the viewer's posting."""
     return viewer.card.posting.duty if viewer.card.posting else ""
@@ -108,20 +43,11 @@ def viewing_conditions(request: Any) -> dict[str, Any]:
     reads_log = "audit.read_log" in PERMISSIONS.get(duty_of(viewer), ())
     return {
         "band": band(viewer),
-        "menu": menu(viewer),
+        "menu": menus.menu(duty_of(viewer), viewer.card.staff_number),
         "here": request.path,
         "use": request.session_row.pk,
         "integrity": integrity.verdict(at=request.at) if reads_log else None,
     }
-
-
-def menu(viewer: Viewer) -> list[MenuItem]:
-    """Return the menu of a duty, with what waits."""
-    items = list(MENUS.get(duty_of(viewer), ()))
-    if duty_of(viewer) == Duty.COMPLIANCE:
-        waiting = queries.waiting_alerts().count()
-        items = [MenuItem(i.label, i.url, i.icon, waiting if i.url == "/alerts/" else 0) for i in items]
-    return items
 
 
 def band(viewer: Viewer) -> Band:

@@ -102,3 +102,8 @@ def postings() -> QuerySet[Posting]:
 def cards() -> QuerySet[Card]:
     """Return all cards by number."""
     return Card.objects.select_related("company", "staff").order_by("number")
+
+
+def alerts_to_review(staff_number: str) -> int:
+    """Return how many alerts nobody has seen yet, for the menu."""
+    return waiting_alerts().count()

@@ -13,7 +13,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accesscontrol import context_processors, forms, operations, policy, purposes, queries
+from accesscontrol import context_processors, forms, menus, operations, policy, purposes, queries
 from accesscontrol.clearance import Side
 from accesscontrol.http import (
     SESSION_COOKIE,
@@ -123,7 +123,7 @@ def purpose(request: ViewerRequest) -> HttpResponse:
 @require_safe
 def home(request: ViewerRequest) -> HttpResponse:
     """Go to the first page of the viewer's duty."""
-    return redirect(context_processors.HOME.get(context_processors.duty_of(request.viewer), "/me/terminal/"))
+    return redirect(menus.home(context_processors.duty_of(request.viewer)))
 
 
 @before_purpose

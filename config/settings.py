@@ -210,6 +210,12 @@ ACCESS_CLAIMS = [
     "accesscontrol.claims.card_company",
     "accesscontrol.claims.posting",
 ]
+# What waits behind a line of the menu: a function of the person's number, by the app the page belongs to.
+MENU_COUNTS = {
+    "/alerts/": "accesscontrol.queries.alerts_to_review",
+    "/reconciliation/": "terminals.reconciliation.queries.to_put_right",
+    "/notices/": "terminals.notices.unread_by",
+}
 # What the claims and searches leave in the read log, in words for the officer's pages.
 READ_LOG_WORDS = [
     "accesscontrol.claims.READ_LOG_WORDS",

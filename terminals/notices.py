@@ -29,6 +29,11 @@ def unread(staff: Staff) -> QuerySet[Notice]:
     return Notice.objects.filter(recipient=staff, read_at__isnull=True).order_by("-made_at", "-pk")
 
 
+def unread_by(staff_number: str) -> int:
+    """Return how much a person has not read yet, for the menu."""
+    return Notice.objects.filter(recipient__number=staff_number, read_at__isnull=True).count()
+
+
 def latest(staff: Staff) -> QuerySet[Notice]:
     """Return what a person was told lately, newest first."""
     return Notice.objects.filter(recipient=staff).order_by("-made_at", "-pk")[:SHOWN]

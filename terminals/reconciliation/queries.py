@@ -1,7 +1,5 @@
 """What the board, the runs and a terminal's page show of the reconciliation."""
 
-from datetime import datetime
-
 from django.db.models import Count, Q, QuerySet
 
 from terminals.choices import FileState, Outcome, Severity
@@ -61,6 +59,6 @@ def waiting_run() -> Run | None:
     return found if found and found.outcome == Outcome.WAITING else None
 
 
-def overdue(at: datetime) -> int:
-    """Return how many are past their date."""
-    return Discrepancy.objects.filter(closed_run__isnull=True, due_on__lt=at.date()).count()
+def to_put_right(staff_number: str) -> int:
+    """Return how many discrepancies are open and more than a reminder, for the menu."""
+    return Discrepancy.objects.filter(closed_run__isnull=True).exclude(severity=Severity.MINOR).count()
