@@ -18,13 +18,13 @@ from accesscontrol.http import ViewerRequest
 from audit.cells import neutralise
 from terminals import notices
 from terminals.changed import ask_for_run
-from terminals.choices import Column, Kind, Outcome, Severity, TerminalClass, Trigger
+from terminals.choices import Column, Kind, Outcome, Severity, State, TerminalClass, Trigger
 from terminals.models import Discrepancy, Run, Terminal
 from terminals.reconciliation import exposure, forms, operations, queries
 from terminals.reconciliation.rules import STEPS, WHY
 from terminals.registers import MANAGE, VIEW
 
-PER_COLUMN = 20
+PER_COLUMN = 8
 PER_PAGE = 50
 REVIEW = "accesscontrol.review_alerts"
 ICONS = {
@@ -95,6 +95,7 @@ def _column(
 ) -> dict[str, Any]:
     mine = [each for each in found if Kind(each.kind).column is column]
     tone, icon, lead = ICONS[column]
+    cards = _cards(mine, terminals)
     limit = None if chosen.get("column") else PER_COLUMN
     return {
         "key": column.value,
@@ -103,33 +104,42 @@ def _column(
         "icon": icon,
         "lead": lead,
         "count": len(mine),
-        "more": len(mine) - PER_COLUMN if limit and len(mine) > PER_COLUMN else 0,
-        "cards": [_card(each, terminals) for each in mine[:limit]],
+        "more": len(cards) - len(cards[:limit]),
+        "cards": cards[:limit],
     }
 
 
-def _card(found: Discrepancy, terminals: dict[str, int]) -> dict[str, Any]:
+def _cards(found: list[Discrepancy], terminals: dict[str, int]) -> list[dict[str, Any]]:
+    """Return one card a terminal, with everything of the column that is wrong with it."""
+    by_terminal: dict[str, list[Discrepancy]] = {}
+    for each in found:
+        by_terminal.setdefault(each.terminal_number, []).append(each)
+    return [_card(of_one, terminals) for of_one in by_terminal.values()]
+
+
+def _card(found: list[Discrepancy], terminals: dict[str, int]) -> dict[str, Any]:
+    first = found[0]
+    odd = {each.odd_one for each in found}
     return {
-        "pk": found.pk,
-        "terminal": found.terminal_number,
-        "terminal_pk": terminals.get(found.terminal_number),
-        "terminal_class": found.terminal_class,
-        "class_label": TerminalClass(found.terminal_class).label if found.terminal_class else "区分なし",
-        "kind": found.get_kind_display(),
-        "why": WHY[found.kind],
-        "state": found.get_state_display(),
-        "under_way": found.state in {"confirmed", "correcting"},
-        "critical": found.severity == Severity.CRITICAL,
+        "pk": first.pk,
+        "terminal": first.terminal_number,
+        "terminal_pk": terminals.get(first.terminal_number),
+        "terminal_class": first.terminal_class,
+        "class_label": TerminalClass(first.terminal_class).label if first.terminal_class else "区分なし",
+        "faults": [(each.pk, WHY[each.kind]) for each in found],
+        "state": first.get_state_display(),
+        "under_way": any(each.state in {State.CONFIRMED, State.CORRECTING} for each in found),
+        "critical": any(each.severity == Severity.CRITICAL for each in found),
         "says": (
-            ("台帳", found.ledger_says, found.odd_one == "ledger"),
-            ("オンライン", found.online_says, found.odd_one == "online"),
-            ("検出", found.seen_says, found.odd_one == "seen"),
+            ("台帳", first.ledger_says, "ledger" in odd),
+            ("オンライン", first.online_says, "online" in odd),
+            ("検出", first.seen_says, "seen" in odd),
         ),
-        "suspended_at": found.suspended_at,
-        "excepted_until": found.excepted_until,
-        "owner": found.owner,
-        "due_on": found.due_on,
-        "reopens": found.reopens_id,
+        "suspended_at": next((each.suspended_at for each in found if each.suspended_at), None),
+        "excepted_until": next((each.excepted_until for each in found if each.excepted_until), None),
+        "owner": next((each.owner for each in found if each.owner), None),
+        "due_on": min((each.due_on for each in found if each.due_on), default=None),
+        "recurred": any(each.reopens_id for each in found),
     }
 
 
@@ -286,7 +296,7 @@ def _discrepancy(request: ViewerRequest, found: Discrepancy, **given: Any) -> Ht
     context = {
         "found": found,
         "card": _card(
-            found, dict(Terminal.objects.filter(number=found.terminal_number).values_list("number", "pk"))
+            [found], dict(Terminal.objects.filter(number=found.terminal_number).values_list("number", "pk"))
         ),
         "steps": found.steps.select_related("by").order_by("at", "pk"),
         "earlier": queries.discrepancies_of(found.terminal_number).exclude(pk=found.pk),
