@@ -14,8 +14,9 @@ from accesscontrol import operations as people
 from accesscontrol.choices import CardKind, Duty, EngagedFor, OrganisationKind
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from terminals import operations
-from terminals.choices import AssignedSide, TerminalClass, TerminalStatus, ZoneKind
-from terminals.lifecycle.operations import Inherited, take_over
+from terminals.choices import AssignedSide, EntryControl, TerminalClass, TerminalStatus, ZoneKind
+from terminals.lifecycle.operations import Inherited, configure, hand_over, receive, take_over
+from terminals.lifecycle.rules import Destination
 from terminals.models import Building, Place, Terminal, ZoneOwnership
 
 SINCE = datetime(2023, 12, 1, tzinfo=UTC)
@@ -121,6 +122,27 @@ CARDS = (
         "端末管理の担当",
     ),
     SampleCard(
+        "1000000006",
+        "N-10006",
+        "東 直樹",
+        "アズマ ナオキ",
+        "NW",
+        "情報システム室",
+        Duty.TERMINAL_ADMIN,
+        "端末管理の担当（承認・読み返し）",
+    ),
+    SampleCard(
+        "3000000002",
+        "C-30002",
+        "瀬川 徹",
+        "セガワ トオル",
+        "CT",
+        "端末管理課",
+        Duty.TERMINAL_CONTRACTOR,
+        "端末の受け渡しと棚卸（委託）",
+        engaged_for=EngagedFor.NW,
+    ),
+    SampleCard(
         "1000000004",
         "N-10004",
         "村上 健",
@@ -140,11 +162,32 @@ def prepare(*, at: datetime) -> tuple[dict[str, str], dict[str, str]]:
         places = {key: _place(key) for key in PLACES}
         terminals = [_terminal(sample, organisations, places) for sample in TERMINALS]
         cards = [_card(sample, organisations) for sample in CARDS]
+        _young_terminals(organisations, places, at)
     codes = {
         terminal.number: operations.issue_enrolment_code(terminal, by="お試し環境", at=at)
         for terminal in terminals
     }
     return codes, {card.number: _new_pin(card, at) for card in cards}
+
+
+def _young_terminals(organisations: dict[str, Organisation], places: dict[str, Place], at: datetime) -> None:
+    """Three terminals at the beginning of their life: bought, in stock, and on its way to its first place."""
+    hayashi, segawa = Staff.objects.get(number="N-10003"), Staff.objects.get(number="C-30002")
+    to = Destination(
+        holder=organisations["NW"],
+        place=places["nw"],
+        who_can_enter="区画の人と清掃員",
+        controls=[EntryControl.LOCKED],
+    )
+    for step, number in enumerate(("NW-0801", "NW-0802", "NW-0803")):
+        terminal, created = Terminal.objects.get_or_create(
+            number=number, defaults={"asset_number": f"A-{number}", "serial_number": f"SN{number[-4:]}NW"}
+        )
+        if created and step >= 1:
+            receive(terminal, by=segawa, at=at)
+        if created and step == 2:
+            configure(terminal, to=to, lu="NWU0803", by=hayashi, at=at)
+            hand_over(terminal, reason="新規配備", by=segawa, at=at)
 
 
 def _organisation(code: str) -> Organisation:

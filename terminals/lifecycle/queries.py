@@ -60,7 +60,7 @@ def keepers(at: datetime) -> QuerySet[Organisation]:
     """Return the companies that keep terminals: a returned one goes to one of them."""
     duties = [duty for duty, held in PERMISSIONS.items() if KEEP in held]
     keeping = Posting.objects.filter(duty__in=duties, during__contains=at)
-    return Organisation.objects.filter(pk__in=keeping.values("organisation")).order_by("-kind", "code")
+    return Organisation.objects.filter(pk__in=keeping.values("organisation")).order_by("kind", "code")
 
 
 def zone(place: Place, at: datetime) -> ZoneOwnership | None:

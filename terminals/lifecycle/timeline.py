@@ -139,7 +139,7 @@ def _stops(terminal: Terminal) -> Iterator[Entry]:
     entries = LogEntry.objects.filter(content_type=kind, object_id=terminal.pk).select_related("actor")
     for entry in entries:
         before, after = entry.changes_dict.get("suspended_reason", ("", ""))
-        if before == after or (before, after) == ("None", ""):
+        if before == after or "None" in {before, after}:
             continue
         stopped = bool(after)
         who = str(entry.actor) if entry.actor else "システム"

@@ -38,6 +38,7 @@ def pages_of(who: str) -> list[str]:
         "terminal_admin": [
             *(f"/{name}/" for name in ("terminals", "deployments", "registrations")),
             *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
+            *("/handovers/", "/lu-deletions/", "/stock-takes/", f"/terminals/{terminal}/move/"),
             *("/terminals/new/", f"/zones/{ZoneOwnership.objects.first().pk}/edit/"),
         ],
         "card_desk": [

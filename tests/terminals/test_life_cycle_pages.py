@@ -172,6 +172,9 @@ def test_the_line_of_time_tells_the_life_newest_first_with_both_clocks(life, hay
     assert "配備 → 返却" in page
     assert "ほかに立ち入れる人：区画の人と清掃員" in page
     assert "記録 " in page  # it was entered later than it happened
+    assert "停止の解除" not in page
+    hayashi.posts(f"/terminals/{terminal.pk}/resume/")
+    assert "停止の解除" in text(hayashi.gets(f"/terminals/{terminal.pk}/"))
 
 
 def test_what_waits_for_a_deletion_is_listed_oldest_first_with_what_is_left(life, hayashi, segawa):
