@@ -4,6 +4,7 @@ import re
 import struct
 
 import orjson
+import pytest
 import rfc8785
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ lists = st.lists(st.text(max_size=3) | st.integers(0, 9), max_size=3)
 scalars = texts | st.booleans() | st.none() | st.integers(-(2**54), 2**54) | st.floats(-1e6, 1e6)
 queries = st.dictionaries(st.sampled_from(("name", "é", "a b", "size")), texts, max_size=2)
 entries = st.fixed_dictionaries(
-    {"action": st.sampled_from(("list", "open"))},
+    {"action": st.sampled_from(("list", "open")), "place": st.sampled_from(("佐", "佐藤")), "v": st.just(1)},
     optional=dict.fromkeys(COLUMNS[1:], texts)
     | {"fields": lists, "own": st.booleans(), "query": queries, "rows": scalars, "zone": scalars},
 )
@@ -161,3 +162,50 @@ def test_shapes_are_limited():
 @given(st.lists(st.none() | st.binary(max_size=300), max_size=12))
 def test_values_are_read_back_as_they_were_written(columns):
     assert values(copied(b"{}", columns))[2:] == [b"{}", *columns]
+
+
+GOOD = rfc8785.dumps({"action": "open", "claims": ["佐"], "outcome": "allowed", "place": "佐藤", "rows": 12})
+DAMAGE = {
+    "not UTF-8": (b"\xe4\xbd\x90", b"\xe4\xbd"),
+    "a surrogate": (b"\xe4\xbd\x90", b"\xed\xa0\x80"),
+    "a control character": (b"\xe4\xbd\x90", b"\x1f"),
+    "a needless escape": (b"\xe4\xbd\x90", b"\\u4f50"),
+    "an escaped solidus": (b"\xe4\xbd\x90", b"\\/"),
+    "a leading zero": (b":12", b":012"),
+    "a fraction": (b":12", b":12.0"),
+    "an exponent": (b":12", b":12e0"),
+    "minus zero": (b":12", b":-0"),
+    "a space": (b",", b", "),
+    "a name twice": (b"}", b',"rows":12}'),
+    "something behind": (b"}", b"} "),
+    "a bare word": (b'["\xe4\xbd\x90"]', b"[\xe4\xbd\x90]"),
+}
+
+
+@pytest.mark.parametrize("deed", DAMAGE)
+def test_a_text_that_is_not_canonical_is_left_to_the_plain_path(deed):
+    shapes, columns = learned(GOOD), columns_of(orjson.loads(GOOD))
+    damaged_text = GOOD.replace(*DAMAGE[deed])
+    assert not is_faultless(damaged_text, columns)
+    assert shapes.texts([copied(GOOD, columns), copied(damaged_text, columns)]) == [GOOD, None]
+
+
+@pytest.mark.parametrize("at", range(len(COLUMNS)))
+def test_a_column_that_says_something_else_is_left_to_the_plain_path(at):
+    payload = rfc8785.dumps({name: f" {name}" for name in COLUMNS if name != "card"})
+    columns = columns_of(orjson.loads(payload))
+    shapes = learned(payload)
+    good = columns[at] or b"x"
+    for other in (None, b"", b" ", good + b"\x00", good + b" ", good[:-1], good[1:]):
+        if other != columns[at]:
+            row = copied(payload, [*columns[:at], other, *columns[at + 1 :]])
+            assert shapes.texts([copied(payload, columns), row]) == [payload, None]
+
+
+def test_values_cut_in_another_way_are_not_taken_for_the_same():
+    """A zero byte, which only the files themselves could hold, moves the border of two columns."""
+    following = " " * 33
+    payload = rfc8785.dumps({"action": "open", "outcome": following})
+    columns = columns_of(orjson.loads(payload))
+    moved = [b"open\x00", b" " * 32, *columns[2:]]
+    assert learned(payload).texts([copied(payload, columns), copied(payload, moved)]) == [payload, None]
