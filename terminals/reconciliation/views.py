@@ -355,8 +355,8 @@ def act(request: ViewerRequest, pk: int, action: str) -> HttpResponse:
         if form is None:
             messages.error(request, error.message)
             return redirect("discrepancy", pk=pk)
-        form.add_error(None, error)
-        return _discrepancy(request, found, **{name: form})
+        typed = "　".join(str(value) for value in form.cleaned_data.values())
+        return _discrepancy(request, found, **{name: form, "fault": error.message, "typed": typed})
     messages.success(request, done)
     return redirect("discrepancy", pk=pk)
 
