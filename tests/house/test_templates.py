@@ -21,7 +21,10 @@ STRICT = {
     **dict.fromkeys(("manifest-src", "form-action"), "'self'"),
     **dict.fromkeys(("base-uri", "frame-ancestors"), "'none'"),
 }
-NOT_A_PAGE = {"healthz", "openapi", "api_supply_points", "api_supply_point"}
+NOT_A_PAGE = {
+    *("healthz", "openapi", "api_supply_points", "api_supply_point"),
+    *("ledger_errors", "ledger_lines"),
+}
 
 
 def source(name: str) -> str:
