@@ -37,6 +37,7 @@ from terminals.rooms.exchange import RowError, read
 from terminals.rooms.presence import Meeting, meetings
 from terminals.rooms.rules import Span, unseen
 
+SETTLED = timedelta(days=1)  # what the read log says of a time so long ago does not change any more
 BOUNDARY_LOOK_BACK = timedelta(days=1)  # a worker that was down for a night still finds the boundary
 
 
@@ -251,6 +252,8 @@ def _keep(meeting: Meeting, known: list[PresenceFinding], *, at: datetime) -> bo
         known.append(made)
         _tell_of_finding(made, at=at)
         return True
+    if (found.during, found.is_open) == (during, span.is_open) and span.until < at - SETTLED:
+        return False
     points = _points(meeting, span)
     if (found.during, found.is_open, found.points) != (during, span.is_open, points):
         found.during, found.is_open, found.points = during, span.is_open, points

@@ -56,11 +56,11 @@ session AS MATERIALIZED (
   JOIN accesscontrol_card card ON card.id = work.card_id
   LEFT JOIN accesscontrol_staff staff ON staff.id = card.staff_id
 ),
-stay_day AS (
+stay_day AS MATERIALIZED (
   SELECT stay.*, day FROM stay, generate_series(date_trunc('day', since), until, interval '1 day') day
   WHERE kind = 'retail' OR person_number IN (SELECT number FROM employed WHERE is_retail)
 ),
-session_day AS (
+session_day AS MATERIALIZED (
   SELECT session.*, day FROM session, generate_series(date_trunc('day', since), until, interval '1 day') day
 ),
 pair AS MATERIALIZED (
