@@ -19,7 +19,7 @@ COPY . .
 RUN python manage.py collectstatic --no-input
 # A volume takes over the owner of the folder it is first mounted on.
 RUN install --directory --owner=eigyo --mode=0700 /var/lib/eigyo/read-log /var/lib/eigyo/witness \
-    /var/lib/eigyo/exports /var/lib/eigyo/archive
+    /var/lib/eigyo/exports /var/lib/eigyo/archive /var/lib/eigyo/ledger-inbox
 USER 10001:10001
 EXPOSE 8000
 CMD ["gunicorn", "--config", "deploy/gunicorn.py", "--no-control-socket", "--bind", "0.0.0.0:8000"]

@@ -18,21 +18,15 @@ from accesscontrol.http import ViewerRequest
 from audit.cells import neutralise
 from terminals import notices
 from terminals.changed import ask_for_run
-from terminals.choices import Column, Kind, Outcome, Severity, State, TerminalClass, Trigger
+from terminals.choices import Kind, Outcome, TerminalClass, Trigger
 from terminals.models import Discrepancy, Run, Terminal
+from terminals.reconciliation import board as cards
 from terminals.reconciliation import exposure, forms, operations, queries
-from terminals.reconciliation.rules import STEPS, WHY
+from terminals.reconciliation.rules import STEPS
 from terminals.registers import MANAGE, VIEW
 
-PER_COLUMN = 8
 PER_PAGE = 50
 REVIEW = "accesscontrol.review_alerts"
-ICONS = {
-    Column.CLASS: ("bad", "ban", "利用を自動で停止した端末"),
-    Column.REGISTRATION: ("warn", "unlink", "台帳とオンラインの登録が違う"),
-    Column.PLACE: ("warn", "map-pin", "台帳と登録・検出した場所が違う"),
-    Column.WHEREABOUTS: ("lost", "search", "長く見ていない、数えていない"),
-}
 may_manage = permission_required(MANAGE, raise_exception=True)
 
 
@@ -66,7 +60,7 @@ def board(request: ViewerRequest) -> HttpResponse:
     latest, newest = queries.latest_run(), queries.newest_run()
     context = {
         "form": form,
-        "columns": [_column(column, found, terminals, chosen) for column in _shown(chosen)],
+        "columns": cards.columns(found, terminals, chosen.get("column", "")),
         "shown": len(found),
         "latest": latest,
         "newest": newest,
@@ -76,84 +70,14 @@ def board(request: ViewerRequest) -> HttpResponse:
         "online_rows": sum(site["online"] for site in latest.sites) if latest else 0,
         "sites": latest.sites if latest else [],
         "counts": queries.counts(),
-        "by_column": _by_column(),
+        "by_column": cards.by_column(),
         "may_manage": request.user.has_perm(MANAGE),
         "may_approve": request.user.has_perm(MANAGE) and newest and newest.asked_by_id != request.user.pk,
         "classes": TerminalClass.choices,
         "kinds": Kind.choices,
-        "owners": _owners(),
+        "owners": cards.owners(),
     }
     return render(request, "terminals/reconciliation/board.html", context, status=200 if chosen else 400)
-
-
-def _shown(chosen: dict[str, Any]) -> list[Column]:
-    return [Column(chosen["column"])] if chosen.get("column") else list(Column)
-
-
-def _column(
-    column: Column, found: list[Discrepancy], terminals: dict[str, int], chosen: dict[str, Any]
-) -> dict[str, Any]:
-    mine = [each for each in found if Kind(each.kind).column is column]
-    tone, icon, lead = ICONS[column]
-    cards = _cards(mine, terminals)
-    limit = None if chosen.get("column") else PER_COLUMN
-    return {
-        "key": column.value,
-        "label": column.label,
-        "tone": tone,
-        "icon": icon,
-        "lead": lead,
-        "count": len(mine),
-        "more": len(cards) - len(cards[:limit]),
-        "cards": cards[:limit],
-    }
-
-
-def _cards(found: list[Discrepancy], terminals: dict[str, int]) -> list[dict[str, Any]]:
-    """Return one card a terminal, with everything of the column that is wrong with it."""
-    by_terminal: dict[str, list[Discrepancy]] = {}
-    for each in found:
-        by_terminal.setdefault(each.terminal_number, []).append(each)
-    return [_card(of_one, terminals) for of_one in by_terminal.values()]
-
-
-def _card(found: list[Discrepancy], terminals: dict[str, int]) -> dict[str, Any]:
-    first = found[0]
-    odd = {each.odd_one for each in found}
-    return {
-        "pk": first.pk,
-        "terminal": first.terminal_number,
-        "terminal_pk": terminals.get(first.terminal_number),
-        "terminal_class": first.terminal_class,
-        "class_label": TerminalClass(first.terminal_class).label if first.terminal_class else "区分なし",
-        "faults": [(each.pk, WHY[each.kind]) for each in found],
-        "state": first.get_state_display(),
-        "under_way": any(each.state in {State.CONFIRMED, State.CORRECTING} for each in found),
-        "critical": any(each.severity == Severity.CRITICAL for each in found),
-        "says": (
-            ("台帳", first.ledger_says, "ledger" in odd),
-            ("オンライン", first.online_says, "online" in odd),
-            ("検出", first.seen_says, "seen" in odd),
-        ),
-        "suspended_at": next((each.suspended_at for each in found if each.suspended_at), None),
-        "excepted_until": next((each.excepted_until for each in found if each.excepted_until), None),
-        "owner": next((each.owner for each in found if each.owner), None),
-        "due_on": min((each.due_on for each in found if each.due_on), default=None),
-        "recurred": any(each.reopens_id for each in found),
-    }
-
-
-def _by_column() -> dict[str, int]:
-    kinds = queries.open_discrepancies().values_list("kind", flat=True)
-    counted = dict.fromkeys(Column.values, 0)
-    for kind in kinds:
-        counted[Kind(kind).column] += 1
-    return counted
-
-
-def _owners() -> list[tuple[str, str]]:
-    named = queries.open_discrepancies().filter(owner__isnull=False).order_by("owner__number")
-    return list(dict.fromkeys(named.values_list("owner__number", "owner__name")))
 
 
 @require_POST
@@ -295,7 +219,7 @@ def _discrepancy(request: ViewerRequest, found: Discrepancy, **given: Any) -> Ht
     status = 400 if given else 200
     context = {
         "found": found,
-        "card": _card(
+        "card": cards.card(
             [found], dict(Terminal.objects.filter(number=found.terminal_number).values_list("number", "pk"))
         ),
         "steps": found.steps.select_related("by").order_by("at", "pk"),

@@ -23,7 +23,7 @@ STRICT = {
 }
 NOT_A_PAGE = {
     *("healthz", "openapi", "api_supply_points", "api_supply_point"),
-    *("ledger_errors", "ledger_lines"),
+    *("ledger_errors", "ledger_lines", "reconciliation_results", "run_inspected"),
 }
 
 
