@@ -214,6 +214,8 @@ ACCESS_CLAIMS = [
 MENU_COUNTS = {
     "/alerts/": "accesscontrol.queries.alerts_to_review",
     "/reconciliation/": "terminals.reconciliation.queries.to_put_right",
+    "/handovers/": "terminals.lifecycle.queries.to_answer",
+    "/lu-deletions/": "terminals.lifecycle.queries.to_read_back",
     "/notices/": "terminals.notices.unread_by",
 }
 # What the claims and searches leave in the read log, in words for the officer's pages.

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import Now
 
 from accesscontrol.choices import PERMISSIONS, OrganisationKind
 from accesscontrol.models import Organisation, Posting, Staff
@@ -150,6 +151,22 @@ def waiting(person: Staff, at: datetime) -> list[Handover]:
     if company is None:
         return []
     return [each for each in handovers().filter(holder=company) if waits_for(each, person, at)]
+
+
+def to_answer(staff_number: str) -> int:
+    """Return how many hand-overs wait for a person at this moment, as the menu says."""
+    works = Posting.objects.filter(
+        staff__number=staff_number, during__contains=Now(), organisation=OuterRef("holder")
+    )
+    keeping = [duty for duty, held in PERMISSIONS.items() if KEEP in held]
+    addressed = Exists(works.filter(duty__in=keeping)) | (~Q(kind=HandoverKind.RETURN) & Exists(works))
+    open_ones = Handover.objects.filter(accepted_at__isnull=True, declined_at__isnull=True)
+    return open_ones.filter(addressed).exclude(handed_by__number=staff_number).count()
+
+
+def to_read_back(staff_number: str) -> int:
+    """Return how many LU deletions wait, as the menu says to everybody who has that line."""
+    return open_deletions().count()
 
 
 def given(person: Staff) -> list[Handover]:

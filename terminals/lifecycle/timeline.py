@@ -136,10 +136,12 @@ def _ends(
 
 def _stops(terminal: Terminal) -> Iterator[Entry]:
     kind = ContentType.objects.get_for_model(Terminal)
-    entries = LogEntry.objects.filter(content_type=kind, object_id=terminal.pk).select_related("actor")
+    entries = LogEntry.objects.filter(
+        content_type=kind, object_id=terminal.pk, action=LogEntry.Action.UPDATE
+    ).select_related("actor")
     for entry in entries:
         before, after = entry.changes_dict.get("suspended_reason", ("", ""))
-        if before == after or "None" in {before, after}:
+        if before == after:
             continue
         stopped = bool(after)
         who = str(entry.actor) if entry.actor else "システム"

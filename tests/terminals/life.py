@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accesscontrol.choices import Duty
@@ -130,3 +132,8 @@ class Life:
 def status(terminal: Terminal) -> str:
     """Where the database says a terminal is."""
     return Terminal.objects.get(pk=terminal.pk).status
+
+
+def refused(words: str):
+    """The step is refused, and the words say why."""
+    return pytest.raises(ValidationError, match=words)

@@ -187,3 +187,19 @@ def test_what_waits_for_a_deletion_is_listed_oldest_first_with_what_is_left(life
     assert "LU0777 NW用" not in page
     assert "LU登録を読み返す" in page
     assert "LUを削除" in text(hayashi.gets("/lu-deletions/"))
+
+
+def waiting(by: Person, address: str) -> str:
+    """What the menu counts behind a line."""
+    line = re.search(rf'<a href="{address}"[^>]*>(.*?)</a>', text(by.gets("/handovers/")), re.DOTALL)
+    found = re.search(r'class="cnt">(\d+)<', line[1])
+    return found[1] if found else ""
+
+
+def test_the_menu_counts_what_waits_for_the_person_and_nobody_else(life, region, onishi, segawa):
+    life.hands_over(life.configured("NW-0777"))
+    life.gives_back(life.deployed("NW-0778"), by=life.person("officer"))
+    assert (waiting(onishi, "/handovers/"), waiting(segawa, "/handovers/")) == ("1", "1")
+    assert waiting(region.retail_clerk(), "/handovers/") == ""
+    life.returned("NW-0779")
+    assert waiting(segawa, "/lu-deletions/") == "1"
