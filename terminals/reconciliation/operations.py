@@ -151,7 +151,8 @@ def _stop(run: Run, outcome: Outcome, message: str, at: datetime) -> None:
     run.save()
     if outcome is Outcome.WAITING:
         discrepancies.plan(run)
-    if not run.is_dry:
+    before = queries.run_before(run)
+    if not run.is_dry and (before is None or before.message != run.message):
         reactions.tell_of_failure(run, at=at)
 
 

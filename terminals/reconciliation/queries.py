@@ -22,6 +22,11 @@ def newest_run() -> Run | None:
     return Run.objects.select_related("ledger", "asked_by").order_by("-started_at", "-pk").first()
 
 
+def run_before(run: Run) -> Run | None:
+    """Return the run made before another: the same failure again is kept, but not told again."""
+    return Run.objects.filter(pk__lt=run.pk, is_dry=False).order_by("-pk").first()
+
+
 def runs() -> QuerySet[Run]:
     """Return all runs, newest first."""
     return Run.objects.select_related("ledger", "asked_by", "approves").order_by("-started_at", "-pk")

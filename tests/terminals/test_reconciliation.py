@@ -308,6 +308,12 @@ class TestBrakes:
         assert "端末配備先情報がありません" in made.message
         assert Discrepancy.objects.count() == 0
 
+    def test_the_same_failure_night_after_night_is_told_once(self, audited, at):
+        for night in range(3):
+            run(at + timedelta(days=night))
+        assert [r.outcome for r in Run.objects.all()] == [Outcome.FAILED] * 3
+        assert Notice.objects.count() == 1
+
     def test_an_old_ledger_closes_nothing(self, audited, at):
         with_line(at, "NW-0118", floor="5F", room="情報管理室")
         run(at)
