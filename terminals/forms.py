@@ -100,7 +100,9 @@ class BulkForm(forms.Form):
     """One step for the terminals of a signed selection, and why."""
 
     step = forms.ChoiceField(
-        label="すること", choices=BulkStep.choices, error_messages={"required": "することを選んでください。"}
+        label="すること",
+        choices=[("", "選んでください"), *BulkStep.choices],
+        error_messages={"required": "することを選んでください。"},
     )
     reason = forms.CharField(
         label="理由", max_length=200, error_messages={"required": "理由を入力してください。"}

@@ -18,6 +18,7 @@ from terminals.models import Building, Deployment, LuDeletion, LuRegistration, S
 
 SALT = "terminals.selection"
 MOST_AT_ONCE = 1000
+LONGEST_KEY = 18  # digits
 MANAGE = "terminals.manage_terminals"
 _YES_NO = (("yes", "はい"), ("no", "いいえ"))
 
@@ -115,7 +116,7 @@ class Selection:
 
 def pick(numbers: list[str]) -> str:
     """Sign a list of ticked terminals."""
-    picked = sorted({int(number) for number in numbers if number.isdecimal()})
+    picked = sorted({int(number) for number in numbers if number.isdecimal() and len(number) < LONGEST_KEY})
     return signing.dumps({"picked": picked, "count": len(picked)}, salt=SALT)
 
 

@@ -135,9 +135,12 @@ class TestBulk:
 
     def test_needs_terminals_a_step_and_a_reason(self, region, hayashi):
         refused(chooses(hayashi), "端末を選んでください。")
+        strange = {"pick": ["x", "-1", "9" * 40]}
+        refused(hayashi.posts("/terminals/chosen/", strange), "端末を選んでください。")
         chosen = chooses(hayashi, region.nw_terminal)
         refused(carries_out(hayashi, chosen, "suspend", reason=" "), "理由を入力してください。")
         refused(carries_out(hayashi, chosen, "explode"), "正しく選択してください")
+        refused(carries_out(hayashi, chosen, ""), "することを選んでください。")
 
     def test_believes_no_selection_it_has_not_signed(self, region, hayashi):
         forged = signing.dumps({"picked": [region.nw_terminal.pk], "count": 1}, key="x", salt=SALT)
