@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import IntegrityError, connections, transaction
 
 from eigyo import exchange, staging
 from eigyo.models import ImportRun
@@ -71,7 +71,8 @@ def import_file(
                 target = _prepare(cursor, present)
                 text = TextIOWrapper(stream, encoding=run.encoding, newline="")
                 _stage(cursor.cursor, text, target, report, progress)
-                _drop_repeats(cursor, text, target, report)
+                if present or not _fits_its_keys(cursor, report):
+                    _drop_repeats(cursor, text, target, report)
                 _take_note(run, report)
                 _brake(report, present, skip_bad=skip_bad, accept_shrink=accept_shrink)
                 if present:
@@ -139,6 +140,18 @@ def _stage(cursor: Any, text: TextIO, target: Target, report: Report, progress: 
         report.errors += chunk.errors
         report.private_use += chunk.private_use
         progress(chunk.rows)
+
+
+def _fits_its_keys(cursor: Any, report: Report) -> bool:
+    """Add the keys after a first load without errors; they tell that no number stands twice."""
+    if report.errors:
+        return False
+    try:
+        with transaction.atomic(using=ALIAS):
+            cursor.execute("SELECT eigyo.finish_first_load()")
+    except IntegrityError:
+        return False
+    return True
 
 
 def _drop_repeats(cursor: Any, text: TextIO, target: Target, report: Report) -> None:
