@@ -11,7 +11,7 @@ def opens_terminal(screen, number: str) -> None:
     screen.page.get_by_role("link", name="端末台帳").first.click()
     screen.page.get_by_role("searchbox").fill(number)
     screen.page.get_by_role("button", name="さがす").click()
-    screen.page.get_by_role("link", name=number).click()
+    screen.page.get_by_role("link", name=number, exact=True).click()
     expect(screen.page.get_by_role("heading", level=1)).to_have_text(number)
 
 
@@ -33,7 +33,7 @@ def test_a_device_is_enrolled_used_and_stopped_in_the_middle_of_work(device, reg
     assert code not in admin.text
     admin.page.get_by_label("理由").fill("盗難の疑い")
     admin.page.get_by_role("button", name="利用を停止").click()
-    expect(admin.page.get_by_text("理由：盗難の疑い")).to_be_visible()
+    expect(admin.page.get_by_role("paragraph").filter(has_text="理由：盗難の疑い")).to_be_visible()
 
     clerk.row("秘密　太郎").get_by_role("link").click()
     expect(clerk.page.get_by_role("heading", level=1)).to_have_text("この端末は利用を停止しています")
@@ -55,8 +55,8 @@ def test_a_form_with_a_fault_keeps_everything_and_says_what_is_wrong(device, reg
     admin.page.get_by_role("link", name="登録する").click()
     admin.page.locator("#id_place").select_option(label="合同庁舎 3F 営業所")
     admin.page.locator("#id_kind").select_option(label="NW区画")
-    admin.page.get_by_label("開始").fill("2026-04-01T09:00")
+    admin.page.locator("#id_since").fill("2026-04-01T09:00")
     admin.page.get_by_role("button", name="保存する").click()
     expect(admin.page.get_by_role("alert")).to_contain_text("同じ期間に別の持ち主があります。")
-    expect(admin.page.get_by_label("開始")).to_have_value("2026-04-01T09:00")
+    expect(admin.page.locator("#id_since")).to_have_value("2026-04-01T09:00")
     assert admin.page.locator("#id_place").locator("option:checked").inner_text() == "合同庁舎 3F 営業所"
