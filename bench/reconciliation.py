@@ -143,7 +143,7 @@ def _diffsync() -> dict[str, Any]:
 
     class Side(Adapter):
         terminal = Terminal
-        top_level = ["terminal"]  # noqa: RUF012 - as the library asks
+        top_level = ["terminal"]
 
     began = time.perf_counter()
     sides = []
