@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from celery import current_app
-from django.db import transaction
+from django.db import connection, transaction
 
 from accesscontrol.models import Staff
 from terminals.choices import Trigger
@@ -16,15 +16,23 @@ SETTLING = timedelta(seconds=2)  # several changes of one form are one run
 def ask_for_run(
     trigger: Trigger, *, by: Staff | None = None, is_dry: bool = False, only_kind: str = ""
 ) -> None:
-    """Have a run made by the worker as soon as the change is committed."""
+    """Have a run made by the worker as soon as the change is committed; many changes at once are one run."""
+    if trigger is Trigger.CHANGE:
+        waiting = (asked[1] for asked in connection.run_on_commit)
+        if _tell_of_change not in waiting:
+            transaction.on_commit(_tell_of_change)
+        return
     wanted = {
         "trigger": trigger.value,
         "asked_by": by.pk if by else None,
         "is_dry": is_dry,
         "only_kind": only_kind,
     }
-    countdown = SETTLING.total_seconds() if trigger is Trigger.CHANGE else 0
-    transaction.on_commit(lambda: current_app.send_task(TASK, kwargs=wanted, countdown=countdown))
+    transaction.on_commit(lambda: current_app.send_task(TASK, kwargs=wanted))
+
+
+def _tell_of_change() -> None:
+    current_app.send_task(TASK, kwargs={"trigger": Trigger.CHANGE.value}, countdown=SETTLING.total_seconds())
 
 
 def ask_for_presence() -> None:

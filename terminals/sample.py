@@ -5,7 +5,7 @@ It holds each row of the decision table: right pairs, and the wrong bindings of 
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
@@ -17,7 +17,8 @@ from terminals import operations
 from terminals.choices import AssignedSide, EntryControl, TerminalClass, TerminalStatus, ZoneKind
 from terminals.lifecycle.operations import Inherited, configure, hand_over, receive, take_over
 from terminals.lifecycle.rules import Destination
-from terminals.models import Building, Place, Terminal, ZoneOwnership
+from terminals.lifecycle.stock_takes import begin_stock_take, finish_stock_take, sight
+from terminals.models import Building, Place, StockTake, Terminal, ZoneOwnership
 
 SINCE = datetime(2023, 12, 1, tzinfo=UTC)
 PERIOD = DateTimeTZRange(SINCE, None, "[)")
@@ -33,6 +34,12 @@ PLACES = {
     "lobby": ("港町合同庁舎", "1F", "来訪者対応スペース", ZoneKind.SHARED, ""),
     "office": ("本店", "5F", "情報管理室", ZoneKind.NW, ""),
     "training": ("川端ビル", "4F", "研修室", ZoneKind.CONTRACTOR, AssignedSide.NW),
+}
+COUNTED = {
+    "nw": ("NW-0118",),
+    "retail": ("RT-0412", "NW-0187"),
+    "lobby": ("NW-0231",),
+    "office": ("NW-0001", "RT-0420"),
 }
 
 
@@ -73,6 +80,7 @@ TERMINALS = (
     SampleTerminal(
         "NW-0142", TerminalClass.NW, "NW", "nw", "返却済みなのにLUが残る", TerminalStatus.RETURNED
     ),
+    SampleTerminal("RT-0420", TerminalClass.RETAIL, "RT", "retail", "小売用：棚卸では本店で見つかった"),
     SampleTerminal("NW-0305", TerminalClass.NW, "CT", "training", "NW用：委託会社の研修室（NWの枠）"),
 )
 CARDS = (
@@ -163,6 +171,8 @@ def prepare(*, at: datetime) -> tuple[dict[str, str], dict[str, str]]:
         terminals = [_terminal(sample, organisations, places) for sample in TERMINALS]
         cards = [_card(sample, organisations) for sample in CARDS]
         _young_terminals(organisations, places, at)
+        _counted(places, at)
+        _keep(places["nw"].building)
     codes = {
         terminal.number: operations.issue_enrolment_code(terminal, by="お試し環境", at=at)
         for terminal in terminals
@@ -188,6 +198,25 @@ def _young_terminals(organisations: dict[str, Organisation], places: dict[str, P
         if created and step == 2:
             configure(terminal, to=to, lu="NWU0803", by=hayashi, at=at)
             hand_over(terminal, reason="新規配備", by=segawa, at=at)
+
+
+def _counted(places: dict[str, Place], at: datetime) -> None:
+    """A stock-take of yesterday: everything but the training room, and RT-0420 where it does not belong."""
+    if StockTake.objects.exists():
+        return
+    segawa, yesterday = Staff.objects.get(number="C-30002"), at - timedelta(days=1)
+    for key, numbers in COUNTED.items():
+        found = begin_stock_take(places[key], by=segawa, at=yesterday)
+        for number in numbers:
+            sight(found, code=number, by=segawa, at=yesterday)
+        finish_stock_take(found, by=segawa, at=yesterday)
+
+
+def _keep(building: Building) -> None:
+    """Somebody answers for the terminals of the shared building, so that a discrepancy has an owner."""
+    Building.objects.filter(pk=building.pk, keeper__isnull=True).update(
+        keeper=Staff.objects.get(number="N-10003")
+    )
 
 
 def _organisation(code: str) -> Organisation:
