@@ -89,20 +89,32 @@ def _office(region: Region, number: str):
 def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
     at = timezone.now()
     spare = _office(region, "NW-0900")
+    room = region.places["training"]
     with transaction.atomic():
         certificate = TerminalCertificate.objects.create(
             terminal=spare, fingerprint="0" * 64, registered_at=at
         )
         alert = Alert.objects.create(raised_at=at, codes=["C-201"], summary="試験", log_entry=1)
-        room = region.places["training"]
         admission = RoomAdmission.objects.create(place=room, company=region.nw, during=ALWAYS, reason="試験")
-        finding = PresenceFinding.objects.create(
-            place=room, person_number="R-20001", company="試験電力", during=ALWAYS, found_at=at
-        )
+    return {
+        **{root: {"pk": pk} for root, pk in rows_of_the_registry(region).items()},
+        "terminals": {"pk": spare.pk, "certificate": certificate.pk},
+        "cards": {"pk": region.cards["shared"].pk},
+        "alerts": {"pk": alert.pk},
+        "places": {"pk": room.pk, "admission": admission.pk},
+        "points": {"number": OTHER_LOW},
+        "api": {"number": OTHER_LOW},
+        "audit": {"number": ReadLog.from_now().mark, "point": OTHER_LOW, "pk": 0},
+    }
+
+
+def rows_of_the_registry(region: Region) -> dict[str, int]:
+    """Make one row for each kind of URL that names one by its key, by the first part of the URL."""
+    at = timezone.now()
     run = Run.objects.create(started_at=at, trigger="asked", rules="0", outcome="waiting")
     found = Discrepancy.objects.create(
         kind="not_seen",
-        terminal_number=spare.number,
+        terminal_number="NW-0900",
         severity="minor",
         first_run=run,
         last_run=run,
@@ -111,20 +123,20 @@ def _real_rows(region: Region) -> dict[str, dict[str, Any]]:
     ledger = LedgerFile.objects.create(
         received_at=at, channel="api", file_name="試験.csv", sha256="0" * 64, as_of=at.date(), state="refused"
     )
+    meeting = PresenceFinding.objects.create(
+        place=region.places["training"],
+        person_number="R-20001",
+        company="試験電力",
+        during=ALWAYS,
+        found_at=at,
+    )
     return {
-        "ledger": {"pk": ledger.pk},
-        "reconciliation": {"pk": run.pk},
-        "discrepancies": {"pk": found.pk},
-        "terminals": {"pk": spare.pk, "certificate": certificate.pk},
-        "handovers": {"pk": _handed_over(region).pk},
-        "stock-takes": {"pk": _counted(region).pk},
-        "cards": {"pk": region.cards["shared"].pk},
-        "alerts": {"pk": alert.pk},
-        "places": {"pk": room.pk, "admission": admission.pk},
-        "presence": {"pk": finding.pk},
-        "points": {"number": OTHER_LOW},
-        "api": {"number": OTHER_LOW},
-        "audit": {"number": ReadLog.from_now().mark, "point": OTHER_LOW, "pk": 0},
+        "ledger": ledger.pk,
+        "reconciliation": run.pk,
+        "discrepancies": found.pk,
+        "handovers": _handed_over(region).pk,
+        "stock-takes": _counted(region).pk,
+        "presence": meeting.pk,
     }
 
 

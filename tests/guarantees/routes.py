@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from random import Random
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -90,7 +90,7 @@ def field_names() -> tuple[str, ...]:
 
 
 def _sources() -> list[str]:
-    modules = [module for app in APPS for module in iter_modules(import_module(app).__path__, f"{app}.")]
+    modules = [module for app in APPS for module in walk_packages(import_module(app).__path__, f"{app}.")]
     return [inspect.getsource(import_module(module.name)) for module in modules if not module.ispkg]
 
 

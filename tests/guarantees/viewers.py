@@ -21,6 +21,7 @@ from terminals.queries import recognise
 from tests.guarantees.observation import pinned
 from tests.guarantees.twins import BOTH, Twins
 from tests.people import ALWAYS, Person, Region, build_region, make_card, make_shared_card, make_terminal
+from tests.town import rows_of_the_registry
 
 HOLDERS = ("nw", "retail", "contractor")
 ZONES = ("nw", "retail", "lobby", "training", "retail_training", "nowhere")
@@ -33,6 +34,7 @@ SETTLED = {
     "auditor": "log_review",
     "terminal_admin": "registry",
     "card_desk": "registry",
+    "terminal_contractor": "registry",
 }
 
 
@@ -74,7 +76,7 @@ def build_town(town: Town) -> None:
 
 def _settle(town: Town, region: Region) -> None:
     _add_places(region)
-    region.cards["retail_contractor"] = _contractor("3000000002", region, EngagedFor.RETAIL)
+    region.cards["retail_contractor"] = _contractor("3000000007", region, EngagedFor.RETAIL)
     homes = {
         "retail_clerk": region.retail_terminal,
         "nw_clerk": region.nw_terminal,
@@ -129,12 +131,13 @@ def _visiting_cards(region: Region) -> dict[str, Card]:
         "terminal_admin": (region.nw, Duty.TERMINAL_ADMIN, ""),
         "card_desk": (region.nw, Duty.CARD_DESK, ""),
         "auditor": (region.nw, Duty.INTERNAL_AUDITOR, ""),
+        "terminal_contractor": (region.contractor, Duty.TERMINAL_CONTRACTOR, EngagedFor.NW),
     }
     made = {
         name: make_card(f"900000000{step}", company, f"V-{step}", f"巡回 {step}", "巡回", duty, engaged)
         for step, (name, (company, duty, engaged)) in enumerate(duties.items())
     }
-    return made | {"shared": make_shared_card("9000000009", region.retail)}
+    return made | {"shared": make_shared_card("9000000019", region.retail)}
 
 
 def _add_places(region: Region) -> None:
@@ -151,6 +154,7 @@ def _add_places(region: Region) -> None:
 def _make_spare_rows(town: Town, region: Region) -> None:
     """The newest row of each table: URLs name these, so no viewer's own terminal or card is changed."""
     at = timezone.now()
+    rows = rows_of_the_registry(region)
     building = Building.objects.create(code="ZZ", name="予備", address="予備")
     place = Place.objects.create(building=building, floor="1F", name="予備")
     ZoneOwnership.objects.create(place=place, kind=ZoneKind.NW, during=ALWAYS)
@@ -161,7 +165,7 @@ def _make_spare_rows(town: Town, region: Region) -> None:
     alert = Alert.objects.create(raised_at=at, codes=["C-201"], summary="試験", log_entry=1)
     make_card("9999999999", region.nw, "Z-1", "予備 一", "予備", Duty.INQUIRY)
     Organisation.objects.create(code="ZZ", name="予備", kind=OrganisationKind.CONTRACTOR)
-    town.spare = {"certificate": certificate.pk, "alerts": alert.pk, "audit": 1}
+    town.spare = rows | {"certificate": certificate.pk, "alerts": alert.pk, "audit": 1}
     for register in (*people_registers.REGISTERS, *terminal_registers.REGISTERS):
         town.spare[register.name] = register.model.objects.latest("pk").pk
 
