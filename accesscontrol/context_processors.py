@@ -1,6 +1,7 @@
 """What every page shows: the conditions of viewing, and the menu of the viewer's duty."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -43,7 +44,9 @@ def viewing_conditions(request: Any) -> dict[str, Any]:
     reads_log = "audit.read_log" in PERMISSIONS.get(duty_of(viewer), ())
     return {
         "band": band(viewer),
-        "menu": menus.menu(duty_of(viewer), viewer.card.staff_number),
+        "menu": partial(
+            menus.menu, duty_of(viewer), viewer.card.staff_number
+        ),  # asked by pages with a menu only
         "here": request.path,
         "use": request.session_row.pk,
         "integrity": integrity.verdict(at=request.at) if reads_log else None,

@@ -23,6 +23,7 @@ class MenuItem:
     icon: str
     group: str = ""
     count: int = 0
+    counted: bool = True
 
 
 _LOG = (
@@ -51,7 +52,8 @@ MENUS: dict[str, tuple[MenuItem, ...]] = {
     Duty.INQUIRY: (
         MenuItem("供給地点の検索", "/points/", "search"),
         MenuItem("自分の閲覧履歴", "/me/reads/", "history"),
-        MenuItem("受け渡し", "/handovers/", "arrow-right-left"),
+        # Pages with customer data ask the database for nothing but what they show.
+        MenuItem("受け渡し", "/handovers/", "arrow-right-left", counted=False),
     ),
     Duty.COMPLIANCE: (*_LOG, _ALERTS, _RECONCILIATION, _EXPOSURE, _PRESENCE, _SHARED_BUILDINGS),
     Duty.INTERNAL_AUDITOR: (*_LOG, _TERMINALS, _RECONCILIATION, _LEDGER, _EXPOSURE),
@@ -91,7 +93,7 @@ def menu(duty: str, staff_number: str) -> list[MenuItem]:
     """Return the menu of a duty, with what waits for it or for the person."""
     counts = _counts()
     return [
-        replace(item, count=counts[item.url](staff_number)) if item.url in counts else item
+        replace(item, count=counts[item.url](staff_number)) if item.counted and item.url in counts else item
         for item in MENUS.get(duty, ())
     ]
 
