@@ -1,12 +1,16 @@
 """Narrow windows, large type and dark rooms: no page needs scrolling sideways, none is unreadable."""
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
 from accesscontrol.models import Alert, Card, Posting
-from terminals.models import Terminal, ZoneOwnership
+from terminals.choices import Trigger
+from terminals.models import Discrepancy, Place, Run, Terminal, ZoneOwnership
+from terminals.reconciliation.operations import reconcile
 from tests.people import OTHER_LOW, OWN_HIGH
 from tests.readlog import ReadLog
+from tests.terminals.ledgers import honest_lines, ledger_in_force
 
 pytestmark = pytest.mark.browser
 NARROW = {"width": 320, "height": 640}
@@ -40,6 +44,19 @@ def pages_of(who: str) -> list[str]:
             *(f"/{name}/" for name in ("buildings", "places", "zones", f"terminals/{terminal}")),
             *("/handovers/", "/lu-deletions/", "/stock-takes/", f"/terminals/{terminal}/move/"),
             *("/terminals/new/", f"/zones/{ZoneOwnership.objects.first().pk}/edit/"),
+            *(
+                "/reconciliation/",
+                "/reconciliation/runs/",
+                f"/reconciliation/runs/{Run.objects.latest('pk').pk}/",
+            ),
+            *(
+                f"/discrepancies/{Discrepancy.objects.latest('pk').pk}/",
+                "/exposure/",
+                "/notices/",
+                "/ledger/",
+            ),
+            *("/ledger/new/", "/room-entries/", "/presence/", "/buildings/shared/"),
+            f"/places/{Place.objects.get(name='研修室').pk}/",
         ],
         "card_desk": [
             *(f"/{name}/" for name in ("cards", "staff", "postings", "organisations", f"cards/{card}")),
@@ -53,14 +70,20 @@ def who(request) -> str:
     return request.param
 
 
-def refuse_somebody(region) -> None:
-    """Let there be an alert and some history to show."""
+def leave_something_to_see(region) -> None:
+    """Let there be an alert, some history, and a ledger that says something else than the registry."""
     region.person("retail_clerk").sits_at(region.contractor_terminal).tries_to_sign_in()
+    at = timezone.now()
+    lines = honest_lines(at)
+    lines["NW-0118"] = lines["NW-0118"].says(room="どこにもない、とても長い名前の室")
+    ledger_in_force(list(lines.values()), at=at)
+    reconcile(trigger=Trigger.NIGHTLY, by=None, at=at)
     assert Alert.objects.exists()
+    assert Discrepancy.objects.exists()
 
 
 def test_no_page_needs_scrolling_sideways_in_a_window_320_pixels_wide(device, region, who):
-    refuse_somebody(region)
+    leave_something_to_see(region)
     screen = device(viewport=NARROW).taken_over_from(getattr(region, who)())
     too_wide = {}
     for page in pages_of(who):
