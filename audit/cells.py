@@ -18,6 +18,19 @@ def neutralise(cell: str) -> str:
     return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
 
 
+def guard(cell: str) -> str:
+    """Return the cell of an exchange so that a spreadsheet does not run it; `unguard` gives it back.
+
+    Unlike `neutralise` it puts an apostrophe before its own as well, so nothing is lost on the way.
+    """
+    return "'" + cell if cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
+
+
+def unguard(cell: str) -> str:
+    """Return the cell as it was before `guard`; one that nobody guarded stays as it is."""
+    return cell[1:] if cell.startswith("'") and cell.lstrip("'").startswith(_FORMULA_STARTS) else cell
+
+
 def without_controls(cell: str) -> str:
     """Return the cell with 〓 for controls that split lines or that a workbook cannot hold."""
     return _CONTROL.sub(GETA, cell)

@@ -9,14 +9,13 @@ Errors carry the cell they complain about, which may be a customer's value: show
 whoever sent the file, and keep them out of logs.
 """
 
-import csv
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from operator import itemgetter
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
+from audit.textfile import RowError, detect_encoding, split_rows
 from eigyo.exchange_cells import (
     ADDRESS_LENGTH,
     CONTROL,
@@ -54,7 +53,6 @@ HEADER = tuple(COLUMNS)
 _VOLTAGE_LABELS = {code: label for label, code in VOLTAGE_CLASSES.items()}
 _CONTRACT_COLUMNS = tuple(HEADER[position] for position in (1, 2, 5, *range(6, 13)))
 _SHOWN_LENGTH = 100
-_CHUNK = 1 << 20  # bytes
 _PRIVATE_USE = re.compile(f"[{PRIVATE}]")
 
 _CLEAN_CAPACITY = r"(?:[0-9]{1,6}(?:\.[0-9]{1,3})?\t(?:%s)|\t)\t"
@@ -100,32 +98,6 @@ class ExchangeRow(NamedTuple):
         return not self.holder_name
 
 
-class RowError(NamedTuple):
-    """What is wrong with one cell; `column` is the header, or "" for the row as a whole."""
-
-    line: int
-    column: str
-    value: str
-    message: str
-
-
-class ExchangeError(ValueError):
-    """The file as a whole cannot be read; its text is for the user."""
-
-
-class HeaderError(ExchangeError):
-    """The first line does not name the columns."""
-
-
-class EncodingError(ExchangeError):
-    """The bytes are neither UTF-8 nor CP932 from `offset` (bytes from 0), on `line` (from 1)."""
-
-    def __init__(self, message: str, *, offset: int, line: int) -> None:
-        super().__init__(message)
-        self.offset = offset
-        self.line = line
-
-
 def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
     """Yield the line number of each row with the row, or with all errors of it.
 
@@ -143,105 +115,15 @@ def read_rows(stream: BinaryIO, *, encoding: str = "") -> Iterator[tuple[int, Ex
 
 def read_lines(lines: Iterable[str]) -> Iterator[tuple[int, ExchangeRow | list[RowError]]]:
     """Yield what read_rows yields, from decoded lines of which the first is the header."""
-    for line, cells in split_lines(lines):
-        yield line, [cells] if isinstance(cells, RowError) else parse_row(cells, line)
+    for line, cells in split_rows(lines, HEADER):
+        yield line, parse_row(cells, line)
 
 
-def split_lines(lines: Iterable[str]) -> Iterator[tuple[int, Sequence[str] | RowError]]:
-    """Yield the line number and the cells of each row, in the order of HEADER."""
-    reader = csv.reader(lines, strict=True)
-    try:
-        order = column_order(next(reader, []))
-    except csv.Error as error:
-        raise HeaderError("1行目を列名の行として読めません。引用符を確認してください。") from error
-    rearranged = None if order == tuple(range(len(HEADER))) else itemgetter(*order)
-    width = len(HEADER)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells: Sequence[str] = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield line, RowError(line, "", "", '列に分けられません。引用符（"）の対応を確認してください。')
-            continue
-        if not cells:
-            continue
-        if rearranged is not None and len(cells) == width:
-            cells = rearranged(cells)
-        yield line, cells
-
-
-def detect_encoding(stream: BinaryIO) -> str:
-    """Return `utf-8-sig`, `utf-8` or `cp932`; leave the stream where it was found.
-
-    BOM means UTF-8; else all bytes must be strict UTF-8; else all must be CP932. Python's
-    shift_jis is never used: it has neither 髙 nor ㈱. Raises EncodingError at the byte that the
-    better of the two readings cannot pass.
-    """
-    start = stream.tell()
-    head = stream.read(3)
-    stream.seek(start)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise EncodingError(
-            "UTF-16の文字コードです。UTF-8またはCP932（Shift_JIS）で保存し直してください。",
-            offset=0,
-            line=1,
-        )
-    bom = head == b"\xef\xbb\xbf"
-    furthest = (0, 1)
-    for encoding in ("utf-8",) if bom else ("utf-8", "cp932"):
-        failure = _first_undecodable(stream, encoding)
-        stream.seek(start)
-        if failure is None:
-            return "utf-8-sig" if bom else encoding
-        furthest = max(furthest, failure)
-    offset, line = furthest
-    raise EncodingError(
-        f"{line}行目（先頭から{offset}バイト目）に読めない文字があります。"
-        "UTF-8またはCP932（Shift_JIS）で保存し直してください。",
-        offset=offset,
-        line=line,
-    )
-
-
-def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:
-    """Return offset and line of the first byte that `encoding` does not know.
-
-    Neither encoding has a line feed inside a character, so whole lines may be decoded apart.
-    """
-    offset, line = 0, 1
-    while content := stream.read(_CHUNK) + stream.readline():
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError as error:
-            return offset + error.start, line + content.count(b"\n", 0, error.start)
-        offset += len(content)
-        line += content.count(b"\n")
-    return None
-
-
-def column_order(header: Sequence[str]) -> tuple[int, ...]:
-    """Return where each column of HEADER stands in this header; any order will do.
-
-    Raises HeaderError naming the columns that are missing or there twice, and the places of
-    unknown ones: a file without header has a customer in its first line, which no message repeats.
-    """
-    names = [name.strip() for name in header]
-    unknown = [f"{place}列目" for place, name in enumerate(names, 1) if name not in COLUMNS]
-    faults = {
-        "ない列": [name for name in HEADER if name not in names],
-        "重複した列": [name for name in HEADER if names.count(name) > 1],
-        "知らない列": unknown[:5] + ["ほか"] * (len(unknown) > 5),
-    }
-    if any(faults.values()):
-        found = "、".join(f"{fault}：{'・'.join(columns)}" for fault, columns in faults.items() if columns)
-        raise HeaderError(f"1行目の列名を直してください（{found}）。")
-    return tuple(names.index(name) for name in HEADER)
-
-
-def parse_row(cells: Sequence[str], line: int) -> ExchangeRow | list[RowError]:
-    """Return the row of cells in the order of HEADER, or all that is wrong. Never raises."""
+def parse_row(cells: Sequence[str] | None, line: int) -> ExchangeRow | list[RowError]:
+    """Return the row of cells in the order of HEADER, or all that is wrong; None is a line that
+    cannot be split. Never raises."""
+    if cells is None:
+        return [RowError(line, "", "", '列に分けられません。引用符（"）の対応を確認してください。')]
     if clean := clean_cells(cells):
         return _row((*clean[:6], *clean[6].split("\t")))
     return _examine(cells, line)

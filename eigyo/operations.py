@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 from django.conf import settings
 from django.db import IntegrityError, connections, transaction
 
+from audit.textfile import RowError, Unreadable, detect_encoding
 from eigyo import exchange, staging
 from eigyo.models import ImportRun
 
@@ -43,7 +44,7 @@ class Report:
     """What the check of a file found."""
 
     rows: int = 0
-    errors: list[exchange.RowError] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
     private_use: list[tuple[int, str, str]] = field(default_factory=list)
 
     @property
@@ -82,7 +83,7 @@ def import_file(
                     run.added = report.rows - report.bad_rows
         _build_search_indexes()
         run.applied, run.outcome = True, "反映しました"
-    except (exchange.ExchangeError, ImportRefused) as error:
+    except (Unreadable, ImportRefused) as error:
         run.outcome = str(error)[:200]
         _take_note(run, report)
         run.save()
@@ -103,7 +104,7 @@ def _sha256(path: Path) -> str:
 
 
 def _encoding(stream: BinaryIO) -> str:
-    found = exchange.detect_encoding(stream)
+    found = detect_encoding(stream)
     stream.seek(0)
     return found
 
@@ -171,7 +172,7 @@ def _drop_repeats(cursor: Any, text: TextIO, target: Target, report: Report) -> 
     ]
     message = "同じ番号の行がほかにもあります。1行だけにしてください。"
     report.errors.extend(
-        exchange.RowError(line, "供給地点特定番号", number, message) for number, line in sorted(found)
+        RowError(line, "供給地点特定番号", number, message) for number, line in sorted(found)
     )
     for table in target:
         cursor.execute(f"DELETE FROM {table} WHERE number = ANY(%s)", [list(repeated)])

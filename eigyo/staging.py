@@ -14,6 +14,7 @@ from io import StringIO
 from itertools import chain, islice
 from typing import NamedTuple, TextIO
 
+from audit.textfile import RowError, split_rows
 from eigyo import exchange
 from eigyo.exchange_cells import VOLTAGE_CLASSES, thousandths
 from eigyo.municipalities import municipality_code
@@ -36,7 +37,7 @@ class Staged(NamedTuple):
     points: bytes
     contracts: bytes
     rows: int
-    errors: list[exchange.RowError]
+    errors: list[RowError]
     private_use: list[tuple[int, str, str]]
 
 
@@ -44,15 +45,15 @@ def stage(header: str, text: str, first_line: int) -> Staged:
     """Check and fold the lines, of which the first stands on `first_line` of the file."""
     points: list[str] = []
     contracts: list[str] = []
-    errors: list[exchange.RowError] = []
+    errors: list[RowError] = []
     private_use: list[tuple[int, str, str]] = []
     rows = 0
     for at, cells in _split(header, text):
         rows += 1
-        clean = None if isinstance(cells, exchange.RowError) else exchange.clean_cells(cells)
+        clean = None if cells is None else exchange.clean_cells(cells)
         if clean is None:
             line = at + first_line - 2
-            row = [cells] if isinstance(cells, exchange.RowError) else exchange.parse_row(cells, line)
+            row = exchange.parse_row(cells, line)
             if isinstance(row, list):
                 errors.extend(error._replace(line=line) for error in row)
                 continue
@@ -74,7 +75,7 @@ def stage(header: str, text: str, first_line: int) -> Staged:
 def staged(text: TextIO) -> Iterator[Staged]:
     """Yield the chunks of a file in order. Raises HeaderError before the first."""
     header = text.readline()
-    for _ in exchange.split_lines([header]):
+    for _ in split_rows([header], exchange.HEADER):
         pass
     chunks = _chunks(text)
     first = list(islice(chunks, 2))
@@ -101,11 +102,11 @@ def _chunks(text: TextIO) -> Iterator[tuple[int, str]]:
         line += len(lines)
 
 
-def _split(header: str, text: str) -> Iterable[tuple[int, Sequence[str] | exchange.RowError]]:
+def _split(header: str, text: str) -> Iterable[tuple[int, Sequence[str] | None]]:
     """Yield line number and cells; text without quotes, in the usual order, needs no CSV reader."""
     lines = StringIO(text, newline="")
     if '"' in text or header.strip() != _USUAL_HEADER:
-        return exchange.split_lines(chain([header], lines))
+        return split_rows(chain([header], lines), exchange.HEADER)
     return ((at, line.rstrip("\r\n").split(",")) for at, line in enumerate(lines, 2) if line.strip("\r\n"))
 
 

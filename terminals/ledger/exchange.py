@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache, partial
-from operator import itemgetter
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
+
+from audit.cells import guard, neutralise, unguard
+from audit.textfile import RowError, Unreadable, split_rows
 
 NUMBER, ASSET, SERIAL, LU, STATE = "端末番号", "資産番号", "製造番号", "LU名", "状態"
 HOLDER, BUILDING, FLOOR, ROOM = "配備先コード", "建物コード", "階", "室・区画"
@@ -31,7 +33,6 @@ _CONTROLS = "\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udf
 _CONTROL = re.compile(f"[{_CONTROLS}]")
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _HALF_WIDTH |= dict.fromkeys(map(ord, "‐‑‒–—―−"), ord("-")) | {0x3000: ord(" ")}
-_FORMULA = re.compile("'*[=+\\-@＝＋－＠]")
 _EXPONENT = re.compile(r"[0-9]+(?:\.[0-9]+)?[Ee]\+?[0-9]+")
 _TERMINAL = re.compile("[A-Z]{2}-[0-9]{4}")
 _LU_NAME = re.compile("[A-Z@#$][A-Z0-9@#$]{0,7}")
@@ -68,23 +69,6 @@ class LedgerRow(NamedTuple):
     returned_on: date | None
 
 
-class RowError(NamedTuple):
-    """What is wrong with one cell; `column` is the header, or "" for the row as a whole."""
-
-    line: int
-    column: str
-    value: str
-    message: str
-
-
-class Unreadable(ValueError):
-    """The file as a whole cannot be read from `line` on (from 1); its text is for the user."""
-
-    def __init__(self, message: str, *, line: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-
-
 def read_rows(stream: BinaryIO, *, encoding: str) -> Iterator[tuple[int, LedgerRow | list[RowError]]]:
     """Yield the line number of each row with the row, or with all errors of it.
 
@@ -95,10 +79,11 @@ def read_rows(stream: BinaryIO, *, encoding: str) -> Iterator[tuple[int, LedgerR
     text = io.TextIOWrapper(stream, encoding=encoding, newline="")
     first_lines: dict[str, int] = {}
     try:
-        for rows, (line, found) in enumerate(_read_lines(text), start=1):
+        for rows, (line, cells) in enumerate(split_rows(text, HEADER), start=1):
             if rows > ROWS_LIMIT:
                 message = f"{ROWS_LIMIT:,}行を超えています。台帳の全体で{ROWS_LIMIT:,}行までにしてください。"
                 raise Unreadable(message, line=line)
+            found = parse_row(cells, line)
             if isinstance(found, list):
                 yield line, found
                 continue
@@ -135,7 +120,7 @@ def write_errors(errors: Iterable[RowError]) -> Iterator[bytes]:
     text.write("\ufeff")
     writer.writerow(("行", "列", "値", "内容"))
     for error in errors:
-        writer.writerow((error.line, error.column, _guarded(error.value), _guarded(error.message)))
+        writer.writerow((error.line, error.column, neutralise(error.value), neutralise(error.message)))
         if text.tell() > _CHUNK:
             yield text.getvalue().encode()
             text.seek(0)
@@ -146,38 +131,14 @@ def write_errors(errors: Iterable[RowError]) -> Iterator[bytes]:
 def format_row(row: LedgerRow) -> list[str]:
     """Return the cells of a row in the order of HEADER; parse_row reads the same row back."""
     cells = [*row[:4], _LABELS[row.state], *row[5:10], _written(row.deployed_on), _written(row.returned_on)]
-    return [_guarded(cell) for cell in cells]
+    return [guard(cell) for cell in cells]
 
 
-def detect_encoding(stream: BinaryIO) -> str:
-    """Return `utf-8-sig`, `utf-8` or `cp932`; leave the stream where it was found.
-
-    BOM means UTF-8; else all bytes must be strict UTF-8; else all must be CP932 (Python's shift_jis
-    has neither 髙 nor ㈱). Raises Unreadable at the line that the better of the two cannot pass.
-    """
-    start = stream.tell()
-    head = stream.read(3)
-    stream.seek(start)
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise Unreadable("UTF-16の文字コードです。UTF-8またはCP932（Shift_JIS）で保存し直してください。")
-    bom = head == b"\xef\xbb\xbf"
-    furthest = (0, 1)
-    for encoding in ("utf-8",) if bom else ("utf-8", "cp932"):
-        failure = _first_undecodable(stream, encoding)
-        stream.seek(start)
-        if failure is None:
-            return "utf-8-sig" if bom else encoding
-        furthest = max(furthest, failure)
-    offset, line = furthest
-    message = (
-        f"{line}行目（先頭から{offset}バイト目）に読めない文字があります。"
-        "UTF-8またはCP932（Shift_JIS）で保存し直してください。"
-    )
-    raise Unreadable(message, line=line)
-
-
-def parse_row(cells: Sequence[str], line: int) -> LedgerRow | list[RowError]:
-    """Return the row of cells in the order of HEADER, or all that is wrong. Never raises."""
+def parse_row(cells: Sequence[str] | None, line: int) -> LedgerRow | list[RowError]:
+    """Return the row of cells in the order of HEADER, or all that is wrong; None is a line that
+    cannot be split. Never raises."""
+    if cells is None:
+        return [RowError(line, "", "", '列に分けられません。引用符（"）の対応を確認してください。')]
     if len(cells) != len(HEADER):
         message = f"列が{len(cells)}個あります。{len(HEADER)}個にしてください。"
         return [RowError(line, "", "", message)]
@@ -188,7 +149,7 @@ def parse_row(cells: Sequence[str], line: int) -> LedgerRow | list[RowError]:
 
 
 def _examine(cells: Sequence[str], line: int) -> LedgerRow | list[RowError]:
-    given = [cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell for cell in cells]
+    given = [unguard(cell) for cell in cells]
     errors: list[RowError] = []
 
     def fault(column: str, message: str) -> None:
@@ -201,55 +162,6 @@ def _examine(cells: Sequence[str], line: int) -> LedgerRow | list[RowError]:
     if errors:
         return sorted(errors, key=lambda error: HEADER.index(error.column))
     return LedgerRow._make((*texts[:4], STATES[texts[4]], *texts[5:10], deployed, returned))
-
-
-def _read_lines(lines: Iterable[str]) -> Iterator[tuple[int, LedgerRow | list[RowError]]]:
-    reader = csv.reader(lines, strict=True)
-    try:
-        order = _column_order(next(reader, []))
-    except csv.Error as error:
-        raise Unreadable("1行目を列名の行として読めません。引用符を確認してください。") from error
-    rearranged = itemgetter(*order)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells: Sequence[str] = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            message = '列に分けられません。引用符（"）の対応を確認してください。'
-            yield line, [RowError(line, "", "", message)]
-            continue
-        if cells:
-            yield line, parse_row(rearranged(cells) if len(cells) == len(HEADER) else cells, line)
-
-
-def _column_order(header: Sequence[str]) -> tuple[int, ...]:
-    names = [name.strip() for name in header]
-    unknown = [f"{place}列目" for place, name in enumerate(names, 1) if name not in HEADER]
-    faults = {
-        "ない列": [name for name in HEADER if name not in names],
-        "重複した列": [name for name in HEADER if names.count(name) > 1],
-        "知らない列": unknown[:5] + ["ほか"] * (len(unknown) > 5),
-    }
-    if any(faults.values()):
-        found = "、".join(f"{fault}：{'・'.join(columns)}" for fault, columns in faults.items() if columns)
-        raise Unreadable(f"1行目の列名を直してください（{found}）。")
-    return tuple(names.index(name) for name in HEADER)
-
-
-def _first_undecodable(stream: BinaryIO, encoding: str) -> tuple[int, int] | None:
-    """Return offset and line of the first byte that `encoding` does not know."""
-    offset, line = 0, 1
-    while lines := stream.readlines(_CHUNK):
-        content = b"".join(lines)
-        try:
-            content.decode(encoding)
-        except UnicodeDecodeError as error:
-            return offset + error.start, line + content.count(b"\n", 0, error.start)
-        offset += len(content)
-        line += len(lines)
-    return None
 
 
 def _read(column: str, cell: str, fault: Tell) -> str:
@@ -335,10 +247,6 @@ def _day(text: str) -> date | None:
 
 def _written(day: date | None) -> str:
     return day.isoformat() if day else ""
-
-
-def _guarded(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def _half_width(cell: str) -> str:

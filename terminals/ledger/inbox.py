@@ -13,9 +13,10 @@ from pathlib import Path
 
 from django.db import connection
 
+from audit.textfile import RowError
 from terminals.choices import Channel, FileState
 from terminals.ledger import queries
-from terminals.ledger.exchange import RowError, write_errors
+from terminals.ledger.exchange import write_errors
 from terminals.ledger.operations import receive
 from terminals.models import LedgerFile
 

@@ -17,10 +17,11 @@ from django.utils import timezone
 from psycopg import sql
 
 from accesscontrol.models import Staff
+from audit.textfile import RowError, Unreadable, detect_encoding
 from terminals.changed import ask_for_run
 from terminals.choices import Channel, FileState, Trigger
 from terminals.ledger import queries
-from terminals.ledger.exchange import LedgerRow, RowError, Unreadable, detect_encoding, read_rows
+from terminals.ledger.exchange import LedgerRow, read_rows
 from terminals.models import LedgerFile, LedgerLine
 from terminals.notices import tell
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import QuerySet
 
+from audit.textfile import RowError
 from terminals.choices import FileState, LedgerState
-from terminals.ledger.exchange import LedgerRow, RowError
+from terminals.ledger.exchange import LedgerRow
 from terminals.models import LedgerError, LedgerFile, LedgerLine
 
 SHOWN_ROWS = 20

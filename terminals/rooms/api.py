@@ -14,10 +14,11 @@ from rest_framework.views import APIView
 
 from accesscontrol.authentication import viewer_of
 from accesscontrol.http import problem
+from audit.textfile import Unreadable
 from terminals.choices import Channel
 from terminals.registers import KEEP
 from terminals.rooms import operations
-from terminals.rooms.exchange import HEADER, Unreadable
+from terminals.rooms.exchange import HEADER
 
 MOST_ERRORS = 1_000
 

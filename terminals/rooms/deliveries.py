@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from audit.textfile import RowError
 from terminals.models import RoomEntry
 from terminals.rooms import queries
-from terminals.rooms.exchange import EntryRow, RowError
+from terminals.rooms.exchange import EntryRow
 
 
 @dataclass

@@ -3,12 +3,13 @@
 UTF-8 (with or without BOM) or CP932, CRLF or LF, Japanese header in any order, times of Japan.
 """
 
-import csv
 import io
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
+
+from audit.textfile import EncodingError, HeaderError, RowError, Unreadable, detect_encoding, split_rows
 
 HEADER = ("建物コード", "階", "室・区画", "職員番号", "氏名", "会社コード", "入室日時", "退室日時")
 JAPAN = timezone(timedelta(hours=9))
@@ -34,15 +35,6 @@ class EntryRow(NamedTuple):
     left_at: datetime | None
 
 
-class RowError(NamedTuple):
-    """What is wrong with one cell; `column` is the header, or "" for the row as a whole."""
-
-    line: int
-    column: str
-    value: str
-    message: str
-
-
 class Sheet(NamedTuple):
     """A file as read: its good rows, and everything that is wrong with the others."""
 
@@ -50,60 +42,44 @@ class Sheet(NamedTuple):
     errors: list[RowError]
 
 
-class Unreadable(ValueError):
-    """The file as a whole cannot be read; its text is for the sender."""
-
-
 def read(content: bytes) -> Sheet:
     """Return the rows of a file and all its faults. Raises Unreadable."""
-    reader = csv.reader(io.StringIO(_text(content), newline=""), strict=True)
-    try:
-        order = _order(next(reader, []))
-    except csv.Error as error:
-        raise Unreadable("1行目を列名の行として読めません。引用符を確かめてください。") from error
     sheet = Sheet([], [])
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return sheet
-        except csv.Error:
-            sheet.errors.append(
-                RowError(line, "", "", "列に分けられません。引用符の対応を確かめてください。")
-            )
-            continue
-        if cells:
-            _take(sheet, line, cells, order)
+    try:
+        stream = io.BytesIO(content)
+        text = io.TextIOWrapper(stream, encoding=detect_encoding(stream), newline="")
+        for line, cells in split_rows(text, HEADER):
+            _take(sheet, line, cells)
+    except EncodingError as error:
+        raise Unreadable(
+            "文字コードを読めません。UTF-8またはCP932（Shift_JIS）で保存し直してください。", line=error.line
+        ) from error
+    except HeaderError as error:
+        raise Unreadable(_about_header(error)) from error
+    return sheet
 
 
-def _text(content: bytes) -> str:
-    utf_16 = content.startswith(
-        (b"\xff\xfe", b"\xfe\xff")
-    )  # what a spreadsheet calls Unicode; CP932 would read it
-    for encoding in () if utf_16 else ("utf-8-sig", "cp932"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise Unreadable("文字コードを読めません。UTF-8またはCP932（Shift_JIS）で保存し直してください。")
+def _about_header(error: HeaderError) -> str:
+    """Say how the whole first line should read: it is short enough."""
+    if error.missing:
+        fault = f"ない列：{'・'.join(error.missing)}"
+    elif error.repeated or error.unknown:
+        fault = "余分な列か、重複した列があります"
+    else:
+        return "1行目を列名の行として読めません。引用符を確かめてください。"
+    return f"1行目の列名を「{'、'.join(HEADER)}」にしてください（{fault}）。"
 
 
-def _order(header: Sequence[str]) -> list[int]:
-    names = [name.strip() for name in header]
-    if sorted(names) != sorted(HEADER):
-        missing = "・".join(name for name in HEADER if name not in names)
-        fault = f"ない列：{missing}" if missing else "余分な列か、重複した列があります"
-        raise Unreadable(f"1行目の列名を「{'、'.join(HEADER)}」にしてください（{fault}）。")
-    return [names.index(name) for name in HEADER]
-
-
-def _take(sheet: Sheet, line: int, cells: Sequence[str], order: Sequence[int]) -> None:
+def _take(sheet: Sheet, line: int, cells: Sequence[str] | None) -> None:
+    if cells is None:
+        message = "列に分けられません。引用符の対応を確かめてください。"
+        sheet.errors.append(RowError(line, "", "", message))
+        return
     if len(cells) != len(HEADER):
         message = f"列が{len(cells)}個あります。{len(HEADER)}個にしてください。"
         sheet.errors.append(RowError(line, "", "", message))
         return
-    given = {name: cells[place].strip() for name, place in zip(HEADER, order, strict=True)}
+    given = {name: cell.strip() for name, cell in zip(HEADER, cells, strict=True)}
     faults = [(name, message) for name, cell in given.items() if (message := _fault(name, cell))]
     times = {name: _time(given[name]) for name in ("入室日時", "退室日時")}
     entered_at, left_at = times["入室日時"], times["退室日時"]

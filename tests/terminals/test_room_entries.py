@@ -7,9 +7,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.textfile import RowError, Unreadable
 from terminals.models import RoomEntry, RoomEntryFile
 from terminals.rooms import exchange
-from terminals.rooms.exchange import HEADER, Unreadable
+from terminals.rooms.exchange import HEADER
 from terminals.rooms.operations import EntriesRefused
 from tests.people import Person
 from tests.terminals.entries import NW_ROOM, ONISHI, SATO, TRAINING, deliver, row, sheet
@@ -87,7 +88,7 @@ class TestFile:
 
     def test_a_row_of_another_width_is_named(self):
         found = exchange.read(sheet(["B-01", "4F"]))
-        assert found.errors == [exchange.RowError(2, "", "", "列が2個あります。8個にしてください。")]
+        assert found.errors == [RowError(2, "", "", "列が2個あります。8個にしてください。")]
 
 
 class TestDelivery:

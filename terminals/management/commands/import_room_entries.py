@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from audit.textfile import Unreadable
 from terminals.choices import Channel
 from terminals.rooms import operations
-from terminals.rooms.exchange import Unreadable
 
 SHOWN = 20
 
