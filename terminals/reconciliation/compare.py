@@ -175,7 +175,7 @@ _FOUND = f"""
   INSERT INTO terminals_found
     (run_id, kind, terminal_number, lu, site, terminal_class, ledger_says, online_says, seen_says, odd_one)
   SELECT %(run)s, kept.kind, kept.number, CASE WHEN kept.kind = 'lu_moved' THEN ledger_lu ELSE left(kept.lu, 8) END,
-    coalesce(there.site, building.name, nullif(line.building_code, ''), here.site, '所在不明'), class,
+    coalesce(there.site, building.name, nullif(line.building_code, ''), here.site, '設置場所なし'), class,
     left(CASE WHEN NOT in_ledger THEN 'なし'
          WHEN out THEN concat_ws(' ', said.name, coalesce(there.words, nullif(concat_ws(' ', line.building_code, line.floor, line.room), '')),
            CASE WHEN kept.kind = 'transferred' THEN '使用者 ' || line.user_number END)
@@ -201,7 +201,7 @@ _COMPARE = ",".join((_SIDES, _LEDGER, _ONLINE, _PAIRS, _JUDGED)) + _FOUND
 _POPULATION = """
   WITH pair AS (
     SELECT coalesce(l.number, o.number) AS number, l.number IS NOT NULL AS in_ledger, o.number IS NOT NULL AS in_registry,
-           coalesce(l.site, o.site, '所在不明') AS site
+           coalesce(l.site, o.site, '設置場所なし') AS site
     FROM (SELECT l.terminal_number AS number, coalesce(b.name, nullif(l.building_code, '')) AS site
           FROM terminals_ledgerline l LEFT JOIN terminals_building b ON b.code = l.building_code
           WHERE l.file_id = %(ledger)s) l

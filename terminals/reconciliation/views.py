@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
+from kombu.exceptions import OperationalError
 
 from accesscontrol.http import ViewerRequest
 from audit.cells import neutralise
@@ -88,7 +89,11 @@ def ask(request: ViewerRequest) -> HttpResponse:
     if not form.is_valid():
         messages.error(request, "規則の指定が正しくありません。一覧から選んでください。")
         return redirect("reconciliation")
-    ask_for_run(Trigger.ASKED, by=request.user, **form.cleaned_data)
+    try:
+        ask_for_run(Trigger.ASKED, by=request.user, **form.cleaned_data)
+    except OperationalError:
+        messages.error(request, "いまは処理を受け付けられません。しばらくしてからやり直してください。")
+        return redirect("reconciliation")
     messages.success(request, "突合を始めます。この画面を閉じても処理は続きます。")
     return redirect("reconciliation")
 
