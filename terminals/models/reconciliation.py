@@ -49,20 +49,31 @@ class Run(models.Model):
         return f"{self.started_at:%Y-%m-%d %H:%M}"
 
 
-class Discrepancy(models.Model):
-    """相違: one kind of fault at one terminal and LU, from the run that saw it first to the run that no longer did."""
+class Difference(models.Model):
+    """One kind of fault at one terminal and LU, and what each source says of it."""
 
     kind = models.CharField("種別", max_length=24, choices=Kind.choices)
     terminal_number = models.CharField("端末番号", max_length=16)
     lu = models.CharField("LU名", max_length=8, blank=True)
-    severity = models.CharField("重さ", max_length=10, choices=Severity.choices)
-    state = models.CharField("状態", max_length=10, choices=State.choices, default=State.DETECTED)
     site = models.CharField("拠点", max_length=80, blank=True)
     terminal_class = models.CharField("用途区分", max_length=8, blank=True)
     ledger_says = models.CharField("台帳", max_length=200, blank=True)
     online_says = models.CharField("オンライン", max_length=200, blank=True)
     seen_says = models.CharField("検出", max_length=200, blank=True)
     odd_one = models.CharField("食い違う側", max_length=8, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.terminal_number} {self.get_kind_display()}"
+
+
+class Discrepancy(Difference):
+    """相違: one kind of fault at one terminal and LU, from the run that saw it first to the run that no longer did."""
+
+    severity = models.CharField("重さ", max_length=10, choices=Severity.choices)
+    state = models.CharField("状態", max_length=10, choices=State.choices, default=State.DETECTED)
     first_run = models.ForeignKey(Run, models.PROTECT, related_name="+")
     last_run = models.ForeignKey(Run, models.PROTECT, related_name="+")
     closed_run = models.ForeignKey(Run, models.PROTECT, null=True, related_name="+")
@@ -96,9 +107,6 @@ class Discrepancy(models.Model):
                 | (Q(excepted_until__isnull=False, excepted_by__isnull=False) & ~Q(excepted_reason="")),
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.terminal_number} {self.get_kind_display()}"
 
 
 class DiscrepancyStep(models.Model):
@@ -149,25 +157,13 @@ class Inspected(models.Model):
         return self.terminal_number
 
 
-class Found(models.Model):
+class Found(Difference):
     """What a run saw. Kept while the run is under way, dry or waiting: an approval is of exactly these rows."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="findings")
-    kind = models.CharField("種別", max_length=24, choices=Kind.choices)
-    terminal_number = models.CharField("端末番号", max_length=16)
-    lu = models.CharField("LU名", max_length=8, blank=True)
-    site = models.CharField("拠点", max_length=80, blank=True)
-    terminal_class = models.CharField("用途区分", max_length=8, blank=True)
-    ledger_says = models.CharField("台帳", max_length=200, blank=True)
-    online_says = models.CharField("オンライン", max_length=200, blank=True)
-    seen_says = models.CharField("検出", max_length=200, blank=True)
-    odd_one = models.CharField("食い違う側", max_length=8, blank=True)
 
     class Meta:
         default_permissions = ()
         constraints: ClassVar = [
             models.UniqueConstraint(name="found_once_a_run", fields=["run", "kind", "terminal_number", "lu"])
         ]
-
-    def __str__(self) -> str:
-        return f"{self.terminal_number} {self.get_kind_display()}"
