@@ -31,10 +31,9 @@ def put_to_use(terminal: Terminal, handover: Handover, *, by: Staff, at: datetim
         terminal,
         EventKind.MOVED if moves else EventKind.DEPLOYED,
         TerminalStatus.DEPLOYED,
+        like=handover,
         by=by,
         at=at,
-        holder=handover.holder,
-        place=handover.place,
         reason=handover.reason,
         handover=handover,
     )
@@ -45,15 +44,13 @@ def put_to_use(terminal: Terminal, handover: Handover, *, by: Staff, at: datetim
 
 def take_back(terminal: Terminal, handover: Handover, *, by: Staff, at: datetime) -> LifeEvent:
     """End everything a returned terminal was good for, and open the deletion of its LU (TRM-02)."""
-    current = queries.deployment(terminal, at)
     event = journal.enter(
         terminal,
         EventKind.RETURNED,
         TerminalStatus.RETURNED,
+        like=queries.deployment(terminal, at),
         by=by,
         at=at,
-        holder=current.holder if current else None,
-        place=current.place if current else None,
         reason=handover.reason,
         handover=handover,
     )
@@ -75,8 +72,7 @@ def undo(terminal: Terminal, event: LifeEvent, *, reason: str, by: Staff, at: da
         )
     _undo_return(terminal, event, by=by, at=at)
     if event.kind == EventKind.CONFIGURED:
-        for registration in queries.registrations(terminal, at):
-            journal.end(registration, by=by, at=at)
+        journal.end_registrations(terminal, by=by, at=at)
     if event.kind in {EventKind.DEPLOYED, EventKind.MOVED}:
         journal.end_deployments(terminal, by=by, at=at)
     if event.kind == EventKind.MOVED and (before := _ended_by(event)):
@@ -87,10 +83,9 @@ def undo(terminal: Terminal, event: LifeEvent, *, reason: str, by: Staff, at: da
         terminal,
         EventKind.CORRECTED,
         event.from_status,
+        like=event,
         by=by,
         at=at,
-        holder=event.holder,
-        place=event.place,
         reason=reason,
         corrects=event,
     )

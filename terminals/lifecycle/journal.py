@@ -35,11 +35,19 @@ def step(terminal: Terminal, *, by: Staff) -> Iterator[Terminal]:
 
 
 def enter(
-    terminal: Terminal, kind: EventKind, to: str, *, by: Staff | None, at: datetime, **more: Any
+    terminal: Terminal, kind: EventKind, to: str, *, like: Any = None, by: Staff, at: datetime, **more: Any
 ) -> LifeEvent:
-    """Write an entry; the database moves the status by it, or refuses."""
+    """Write an entry with the company and place of `like`; the database moves the status by it, or refuses."""
     event = LifeEvent.objects.create(
-        terminal=terminal, kind=kind, from_status=terminal.status, to_status=to, by=by, at=at, **more
+        terminal=terminal,
+        kind=kind,
+        from_status=terminal.status,
+        to_status=to,
+        holder=like and like.holder,
+        place=like and like.place,
+        by=by,
+        at=at,
+        **more,
     )
     terminal.status = to
     return event
@@ -98,6 +106,12 @@ def end(row: Deployment | LuRegistration, *, by: Staff | None, at: datetime) -> 
 def end_deployments(terminal: Terminal, *, by: Staff | None, at: datetime) -> None:
     """Let every deployment of a terminal end now."""
     for row in Deployment.objects.filter(queries.in_force(at), terminal=terminal):
+        end(row, by=by, at=at)
+
+
+def end_registrations(terminal: Terminal, *, by: Staff, at: datetime) -> None:
+    """Let every LU registration of a terminal end now."""
+    for row in queries.registrations(terminal, at):
         end(row, by=by, at=at)
 
 

@@ -104,10 +104,9 @@ def configure(
             held,
             EventKind.CONFIGURED,
             TerminalStatus.CONFIGURING,
+            like=to,
             by=by,
             at=at,
-            holder=to.holder,
-            place=to.place,
             reason=reason,
             evidence=evidence,
         )
@@ -175,10 +174,9 @@ def start_move(terminal: Terminal, *, to: Destination, reason: str, by: Staff, a
                 held,
                 EventKind.MOVING,
                 TerminalStatus.RELOCATING,
+                like=to,
                 by=by,
                 at=at,
-                holder=to.holder,
-                place=to.place,
                 reason=reason,
                 handover=handover,
                 evidence={"who_can_enter": to.who_can_enter, "controls": sorted(to.controls)},
@@ -290,8 +288,7 @@ def delete_lu(terminal: Terminal, *, by: Staff, at: datetime) -> LuDeletion:
         if held.status in IN_USE:
             raise ValidationError(f"{held}は「{held.get_status_display()}」です。先に返却してください。")
         found = queries.open_deletion(held) or LuDeletion(terminal=held, opened_at=at)
-        for registration in queries.registrations(held, at):
-            journal.end(registration, by=by, at=at)
+        journal.end_registrations(held, by=by, at=at)
         found.deleted_by, found.deleted_at = by, at
         found.save()
         return found
