@@ -43,6 +43,17 @@ class MayInquire(BasePermission):
         return isinstance(viewer, Viewer) and viewer.clearance.shows_customers and bool(viewer.purpose)
 
 
+class HasPermission(BasePermission):
+    """Open to whoever has `permission` by the posting of the moment, in a session with a purpose."""
+
+    permission = ""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        """Tell whether the viewer's duty carries it."""
+        viewer: Any = request.auth
+        return isinstance(viewer, Viewer) and bool(viewer.purpose) and request.user.has_perm(self.permission)
+
+
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document describes the session token."""
 

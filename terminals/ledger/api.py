@@ -12,15 +12,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser, MultiPartParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accesscontrol.authentication import viewer_of
+from accesscontrol.authentication import HasPermission, viewer_of
 from accesscontrol.http import problem
 from accesscontrol.models import Staff
-from accesscontrol.viewer import Viewer
 from terminals.choices import Channel, FileState
 from terminals.ledger import operations, queries
 from terminals.models import LedgerFile
@@ -47,15 +45,11 @@ class CsvParser(BaseParser):
         return {"file": body}
 
 
-class MayDeliver(BasePermission):
+class MayDeliver(HasPermission):
     """Open to the duties that deliver the ledger."""
 
+    permission = KEEP
     message = "いまの所属の業務では、端末配備先情報を届けられません。"
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the viewer keeps terminals."""
-        viewer: Any = request.auth
-        return isinstance(viewer, Viewer) and bool(viewer.purpose) and request.user.has_perm(KEEP)
 
 
 class DeliverySerializer(serializers.Serializer[Any]):

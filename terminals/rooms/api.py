@@ -7,12 +7,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accesscontrol.authentication import viewer_of
+from accesscontrol.authentication import HasPermission, viewer_of
 from accesscontrol.http import problem
 from audit.textfile import Unreadable
 from terminals.choices import Channel
@@ -33,15 +32,11 @@ class CsvParser(BaseParser):
         return stream.read(settings.ROOM_ENTRY_SIZE_LIMIT + 1)
 
 
-class MayKeep(BasePermission):
-    """Open to whoever keeps the terminals (管理個所), in a session with a purpose."""
+class MayKeep(HasPermission):
+    """Open to whoever keeps the terminals (管理個所)."""
 
+    permission = KEEP
     message = "いまの所属の業務では、入退室記録を届けられません。"
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        """Tell whether the duty carries it."""
-        viewer: Any = request.auth
-        return viewer is not None and bool(viewer.purpose) and bool(request.user.has_perm(KEEP))
 
 
 class RoomEntriesTakenSerializer(serializers.Serializer[Any]):
