@@ -211,6 +211,7 @@ def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
         "name": found.number,
         "status": found.get_status_display(),
         "class_label": recognised.class_label if recognised.terminal_class else "",
+        "terminal_class": recognised.terminal_class,
         "may_manage": request.user.has_perm(MANAGE),
         "suspended": found.suspended_reason,
         "verdict": verdict(terminal_verdict(recognised, request.at)),

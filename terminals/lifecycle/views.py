@@ -164,7 +164,7 @@ def lu_deletions(request: ViewerRequest) -> HttpResponse:
             "opened_at": found.opened_at,
             "deleted_by": found.deleted_by,
             "deleted_at": found.deleted_at,
-            "left": [str(each) for each in queries.registrations(found.terminal, request.at)],
+            "left": queries.registrations(found.terminal, request.at),
             "days": (request.at - found.opened_at).days,
             "steps": [
                 step
