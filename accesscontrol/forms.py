@@ -57,6 +57,12 @@ class PeriodForm(forms.ModelForm[Any]):
         if period := getattr(self.instance, self.period_field, None):
             self.initial.setdefault("since", period.lower)
             self.initial.setdefault("until", period.upper)
+        for field in self.fields.values():
+            words = "選んでください" if field.required else "なし"
+            if isinstance(field, forms.ModelChoiceField) and field.empty_label is not None:
+                field.empty_label = words
+            elif isinstance(field, forms.TypedChoiceField):
+                field.choices = [(value, label if value else words) for value, label in field.choices]  # type: ignore[misc, union-attr]
 
     def clean(self) -> dict[str, Any]:
         """Turn the two ends into the period, so that the model's constraints see it."""
