@@ -9,6 +9,7 @@ postings, sign-ins and stock-takes, life cycle, reactions; the others compare si
 
 import argparse
 import json
+import logging
 import os
 import resource
 import statistics
@@ -127,7 +128,10 @@ def _plain() -> dict[str, Any]:
 
 def _diffsync() -> dict[str, Any]:
     """The library of the field (Nautobot's)."""
+    import structlog  # noqa: PLC0415
     from diffsync import Adapter, DiffSyncModel  # noqa: PLC0415 - a bench-only dependency
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
     class Terminal(DiffSyncModel):
         _modelname = "terminal"

@@ -1,5 +1,6 @@
 """The steps of a terminal's life, the hand-overs addressed to oneself, and the LU deletions that wait."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -110,16 +111,21 @@ def _addressed(request: ViewerRequest, pk: int) -> Handover:
     return found
 
 
+def _do(request: ViewerRequest, act: Callable[..., object], row: object, *, done: str, **more: Any) -> None:
+    """Act on a row; say that it is done, or what the operation answers instead."""
+    try:
+        act(row, by=request.user, at=request.at, **more)
+    except ValidationError as error:
+        messages.error(request, "".join(error.messages))
+    else:
+        messages.success(request, done)
+
+
 @require_POST
 def accept(request: ViewerRequest, pk: int) -> HttpResponse:
     """Take what was handed over."""
     found = _addressed(request, pk)
-    try:
-        operations.accept(found, by=request.user, at=request.at)
-    except ValidationError as error:
-        messages.error(request, "".join(error.messages))
-    else:
-        messages.success(request, f"{found.terminal}を受け取りました。")
+    _do(request, operations.accept, found, done=f"{found.terminal}を受け取りました。")
     return redirect("handovers")
 
 
@@ -131,12 +137,8 @@ def decline(request: ViewerRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         context = _handovers(request) | {"form": form, "faulty": pk}
         return render(request, "terminals/lifecycle/handovers.html", context, status=400)
-    try:
-        operations.decline(found, reason=form.cleaned_data["reason"], by=request.user, at=request.at)
-    except ValidationError as error:
-        messages.error(request, "".join(error.messages))
-    else:
-        messages.success(request, f"{found.terminal}の受け渡しをやめました。端末は渡した人の手元のままです。")
+    done = f"{found.terminal}の受け渡しをやめました。端末は渡した人の手元のままです。"
+    _do(request, operations.decline, found, done=done, reason=form.cleaned_data["reason"])
     return redirect("handovers")
 
 
@@ -145,12 +147,8 @@ def decline(request: ViewerRequest, pk: int) -> HttpResponse:
 def approve_move(request: ViewerRequest, pk: int) -> HttpResponse:
     """Approve a move somebody else has asked for."""
     found = get_object_or_404(Handover.objects.select_related("terminal"), pk=pk)
-    try:
-        operations.approve_move(found, by=request.user, at=request.at)
-    except ValidationError as error:
-        messages.error(request, "".join(error.messages))
-    else:
-        messages.success(request, f"{found.terminal}の移設を承認しました。受け取りを待っています。")
+    done = f"{found.terminal}の移設を承認しました。受け取りを待っています。"
+    _do(request, operations.approve_move, found, done=done)
     return redirect("handovers")
 
 
@@ -241,10 +239,10 @@ def sight(request: ViewerRequest, pk: int) -> HttpResponse:
 def finish_stock_take(request: ViewerRequest, pk: int) -> HttpResponse:
     """Close the list."""
     found = _found(pk)
-    try:
-        stock.finish_stock_take(found, by=request.user, at=request.at)
-    except ValidationError as error:
-        messages.error(request, "".join(error.messages))
-    else:
-        messages.success(request, "棚卸を終えました。見つかった場所は、次の突合に使われます。")
+    _do(
+        request,
+        stock.finish_stock_take,
+        found,
+        done="棚卸を終えました。見つかった場所は、次の突合に使われます。",
+    )
     return redirect("stock_take", pk=pk)

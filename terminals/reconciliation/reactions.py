@@ -4,7 +4,6 @@ from collections import Counter
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 
 from accesscontrol import changes
 from accesscontrol.models import Alert, Staff
@@ -13,6 +12,7 @@ from terminals.choices import Change, Severity, Step
 from terminals.models import Discrepancy, DiscrepancyStep, Run, RunChange, Terminal
 
 CODE = "K-101"
+BOARD = "/reconciliation/"  # the worker knows no pages: loading them would double its memory
 
 
 def stop_critical(run: Run, *, at: datetime) -> int:
@@ -81,7 +81,7 @@ def tell_owners(run: Run, *, at: datetime) -> None:
         notices.tell(
             staff.get(pk) if pk else None,
             f"端末の突合で新しい相違が{counts.total()}件見つかりました（{'、'.join(parts)}）。",
-            link=reverse("reconciliation"),
+            link=BOARD,
             at=at,
         )
 
@@ -91,6 +91,6 @@ def tell_of_failure(run: Run, *, at: datetime) -> None:
     notices.tell(
         None,
         f"端末の突合：{run.get_outcome_display()}。{run.message}",
-        link=reverse("reconciliation_run", args=[run.pk]),
+        link=f"{BOARD}runs/{run.pk}/",
         at=at,
     )
