@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from argon2 import PasswordHasher
+from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test import Client
 from django.utils import timezone
@@ -240,6 +241,12 @@ class Region:
 
 def build_region() -> Region:
     """Make the region afresh."""
+    load_points(POINTS)
+    with transaction.atomic():
+        return _people_and_places()
+
+
+def _people_and_places() -> Region:
     nw = Organisation.objects.create(code="NW", name="試験電力ネットワーク", kind=OrganisationKind.NW)
     retail = Organisation.objects.create(code="RT", name="試験電力", kind=OrganisationKind.RETAIL)
     contractor = Organisation.objects.create(code="CT", name="試験サービス", kind=OrganisationKind.CONTRACTOR)
@@ -251,7 +258,6 @@ def build_region() -> Region:
         "office": _place(building, "5F", "情報管理室", ZoneKind.NW),
         "training": _place(building, "4F", "研修室", ZoneKind.CONTRACTOR, AssignedSide.NW),
     }
-    load_points(POINTS)
     return Region(
         nw=nw,
         retail=retail,

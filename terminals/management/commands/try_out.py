@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 from django.utils import timezone
 
 from terminals import sample, sample_ledger
@@ -22,8 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare and print."""
         at = timezone.now()
-        codes, pins = sample.prepare(at=at)
-        sample_ledger.deliver(at=at)
+        with transaction.atomic():  # the first run is to see the registry and the ledger together
+            codes, pins = sample.prepare(at=at)
+            sample_ledger.deliver(at=at)
         address = options["address"]
         self.stdout.write(f"\n営業オンライン  {address}/\n\n端末として登録する（コードは1回だけ使えます）")
         for terminal in sample.TERMINALS:
