@@ -24,6 +24,7 @@ from terminals.lifecycle.steps import open_steps, situation
 from terminals.lifecycle.timeline import line
 from terminals.middleware import set_device_cookie
 from terminals.models import Terminal, TerminalCertificate
+from terminals.reconciliation.queries import discrepancies_of
 from terminals.registers import MANAGE, VIEW
 from terminals.sides import comparison
 
@@ -220,6 +221,10 @@ def _page(request: ViewerRequest, pk: int) -> dict[str, Any]:
         "steps": open_steps(now),
         "handover": now.handover,
         "deletion": now.deletion,
+        "discrepancies": [
+            (each.pk, each.get_kind_display(), each.get_state_display())
+            for each in discrepancies_of(found.number).filter(closed_run__isnull=True)
+        ],
         "left": [str(each) for each in now.registrations] if now.deletion else [],
         "timeline": line(found),
         "sides": sides,

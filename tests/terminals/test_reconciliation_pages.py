@@ -126,6 +126,11 @@ class TestDiscrepancy:
             assert said in story
         assert critical().state == State.CORRECTING
 
+    def test_and_its_terminal_lead_to_each_other(self, planted):
+        admin, terminal = planted.terminal_admin(), planted.nw_terminal.pk
+        assert f'href="/terminals/{terminal}/"' in text(admin.gets(f"/discrepancies/{critical().pk}/"))
+        assert f'href="/discrepancies/{critical().pk}/"' in text(admin.gets(f"/terminals/{terminal}/"))
+
     def test_cannot_be_closed_by_hand(self, planted):
         admin = planted.terminal_admin()
         assert admin.posts(f"/discrepancies/{critical().pk}/resolve/").status_code == 404
