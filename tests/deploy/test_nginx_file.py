@@ -117,8 +117,15 @@ class TestTheDoor:
         plain = [arguments[0] for arguments in values("listen") if "ssl" not in arguments]
         assert plain == ["127.0.0.1:8081"]
 
-    def test_takes_small_bodies_only(self) -> None:
-        assert values("client_max_body_size") == [["1m"]]
+    def test_takes_large_bodies_only_where_files_without_customers_are_delivered(self) -> None:
+        places = [parameter.values[0] for parameter in locations()]
+        large = {
+            place["args"][-1]
+            for place in places
+            if any(each["directive"] == "client_max_body_size" for each in place["block"])
+        }
+        assert large == {"/ledger/", "/room-entries/", "/api/v1/ledger/", "/api/v1/room-entries/"}
+        assert sorted(values("client_max_body_size")) == [["1m"], *[["64m"]] * len(large)]
 
 
 class TestLogs:
