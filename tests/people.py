@@ -239,14 +239,9 @@ class Region:
         return Client()
 
 
+@transaction.atomic
 def build_region() -> Region:
     """Make the region afresh."""
-    load_points(POINTS)
-    with transaction.atomic():
-        return _people_and_places()
-
-
-def _people_and_places() -> Region:
     nw = Organisation.objects.create(code="NW", name="試験電力ネットワーク", kind=OrganisationKind.NW)
     retail = Organisation.objects.create(code="RT", name="試験電力", kind=OrganisationKind.RETAIL)
     contractor = Organisation.objects.create(code="CT", name="試験サービス", kind=OrganisationKind.CONTRACTOR)
@@ -258,6 +253,7 @@ def _people_and_places() -> Region:
         "office": _place(building, "5F", "情報管理室", ZoneKind.NW),
         "training": _place(building, "4F", "研修室", ZoneKind.CONTRACTOR, AssignedSide.NW),
     }
+    load_points(POINTS)
     return Region(
         nw=nw,
         retail=retail,
