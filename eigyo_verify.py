@@ -7,7 +7,9 @@
 FOLDER is what `manage.py hand_over_read_log` writes (C2SP tlog-tiles with entries). POLICY (C2SP
 tlog-policy) holds the keys you trust: take it from paper or from an earlier visit, not from the
 folder you were just given. --earlier names checkpoints of earlier visits or of the witness, which
-this log must continue. Needs Python 3.11 and the package `cryptography`; nothing else.
+this log must continue. Entries of months that were dropped when their time was over are empty places,
+below the folder's `minimum-index` alone: their hashes still bind, and the answer says which they are,
+to be compared with the log's own entries (`retain_log`) about the drops. Needs Python 3.11 and the package `cryptography`; nothing else.
 """
 
 import argparse
@@ -182,28 +184,53 @@ def check_canonical(payload: bytes, leaf: int) -> None:
         raise Bad(f"封印番号 {leaf:,}：正規の形（RFC 8785）ではありません。")
 
 
-def leaf_hashes(folder: Path, size: int) -> Iterator[bytes]:
-    """Yield the hash of each entry, computed from the entry, after comparing it with the folder's tile."""
+def minimum_index(folder: Path) -> int:
+    """Return from which leaf on every entry must be there (tlog-tiles, pruning)."""
+    path = folder / "minimum-index"
+    return int(path.read_text()) if path.exists() else 0
+
+
+def entries(bundle: bytes) -> Iterator[bytes]:
+    """Yield the entries of a bundle, empty where one was dropped."""
+    at = 0
+    while at < len(bundle):
+        length = int.from_bytes(bundle[at : at + 2], "big")
+        yield bundle[at + 2 : at + 2 + length]
+        at += 2 + length
+
+
+def leaf_hashes(folder: Path, size: int, dropped: list[int]) -> Iterator[bytes]:
+    """Yield the hash of each leaf, computed from its entry, after comparing it with the folder's tile.
+
+    A dropped entry has only its tile's hash, which the root has to confirm; its number goes to `dropped`.
+    """
+    minimum = minimum_index(folder)
     for index in range(-(-size // 256)):
         width = min(256, size - index * 256)
-        bundle, at = read(folder, "entries", index, width), 0
-        hashes: list[bytes] = []
-        while at < len(bundle):
-            length = int.from_bytes(bundle[at : at + 2], "big")
-            payload = bundle[at + 2 : at + 2 + length]
-            check_canonical(payload, index * 256 + len(hashes))
-            hashes.append(sha256(b"\x00" + payload))
-            at += 2 + length
-        tile = read(folder, "0", index, width)
-        stored = [tile[at : at + 32] for at in range(0, len(tile), 32)]
-        for offset in range(width):
-            if offset >= len(hashes) or offset >= len(stored) or hashes[offset] != stored[offset]:
-                raise Bad(f"封印番号 {index * 256 + offset:,}：記録の内容がタイルの値と違います。")
-        yield from hashes
+        bundle, tile = (list(entries(read(folder, "entries", index, width))), read(folder, "0", index, width))
+        if len(bundle) != width or len(tile) != width * 32:
+            raise Bad(f"封印番号 {index * 256:,} からの記録かタイルの数が違います。")
+        for offset, payload in enumerate(bundle):
+            leaf, stored = index * 256 + offset, tile[offset * 32 : offset * 32 + 32]
+            if not payload and leaf < minimum:
+                dropped.append(leaf)
+            else:
+                check_canonical(payload, leaf)
+                if sha256(b"\x00" + payload) != stored:
+                    raise Bad(f"封印番号 {leaf:,}：記録の内容がタイルの値と違います。")
+            yield stored
 
 
-def verify_log(folder: Path, policy: Policy, earlier: list[Path]) -> tuple[int, int]:
-    """Verify everything under the folder's checkpoint; return (entries, earlier checkpoints)."""
+def runs(numbers: list[int]) -> str:
+    """Return ascending numbers as runs: 0–199、201–300."""
+    present = set(numbers)
+    begins = [number for number in numbers if number - 1 not in present]
+    ends = [number for number in numbers if number + 1 not in present]
+    return "、".join(f"{begin:,}\N{EN DASH}{end:,}" for begin, end in zip(begins, ends, strict=True))
+
+
+def verify_log(folder: Path, policy: Policy, earlier: list[Path]) -> tuple[int, list[int]]:
+    """Verify everything under the folder's checkpoint; return (leaves, those whose entry was dropped)."""
     size, root = open_checkpoint((folder / "checkpoint").read_text(), policy)
     wanted = {}
     for path in earlier:
@@ -211,7 +238,8 @@ def verify_log(folder: Path, policy: Policy, earlier: list[Path]) -> tuple[int, 
         if old_size > size:
             raise Bad(f"{path} は{old_size:,}件ですが、渡された記録は{size:,}件しかありません。")
         wanted[old_size] = old_root, path
-    hashes = list(leaf_hashes(folder, size))
+    dropped: list[int] = []
+    hashes = list(leaf_hashes(folder, size, dropped))
     for old_size, (old_root, path) in wanted.items():
         if root_of(hashes[:old_size]) != old_root:
             raise Bad(
@@ -219,7 +247,7 @@ def verify_log(folder: Path, policy: Policy, earlier: list[Path]) -> tuple[int, 
             )
     if len(hashes) != size or root_of(hashes) != root:
         raise Bad("記録全体のルートが、署名されたチェックポイントと違います。")
-    return size, len(wanted)
+    return size, dropped
 
 
 def verify_proof(text: str, policy: Policy) -> tuple[int, str]:
@@ -255,8 +283,10 @@ def main() -> int:
     try:
         policy = Policy((given.policy or given.path / "policy.txt").read_text())
         if given.kind == "log":
-            size, earlier = verify_log(given.path, policy, given.earlier)
-            print(f"不一致はありません：{size:,}件の記録、以前のチェックポイント{earlier}個。")
+            size, dropped = verify_log(given.path, policy, given.earlier)
+            print(f"不一致はありません：{size:,}件の記録、以前のチェックポイント{len(given.earlier)}個。")
+            if dropped:
+                print(f"うち{len(dropped):,}件は廃棄済みで、封印の値だけです：封印番号 {runs(dropped)}")
         else:
             index, payload = verify_proof(given.path.read_text(), policy)
             print(f"この記録は封印番号 {index:,} にあります：\n{payload}")

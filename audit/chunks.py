@@ -34,7 +34,8 @@ SELECT {", ".join(ROW)} FROM entry WHERE logged_at BETWEEN
   (SELECT min(logged_at) FROM leaf WHERE index >= %(begin)s AND index < %(end)s) AND
   (SELECT max(logged_at) FROM leaf WHERE index >= %(begin)s AND index < %(end)s)
 """
-_DROPPED = """
+# The leaves of months that were dropped after their time was over.
+DROPPED = """
 SELECT l.index FROM leaf l WHERE l.index >= %(begin)s AND l.index < %(end)s AND EXISTS (
   SELECT FROM dropped_month d JOIN archive a ON a.id = d.archive
   WHERE l.logged_at >= d.begins AND l.logged_at < d.ends AND l.index BETWEEN a.first_leaf AND a.last_leaf
@@ -140,7 +141,7 @@ class _Entries:
         """Find leaves whose entry is gone though its month was not dropped after its time was over."""
         missing = [at for at, digest in enumerate(self._computed) if digest is None]
         if missing:
-            dropped = {index for (index,) in connection.execute(_DROPPED, self.chunk.span)}
+            dropped = {index for (index,) in connection.execute(DROPPED, self.chunk.span)}
             for at in missing:
                 if self.chunk.begin + at not in dropped:
                     self._judge(at, None, ())

@@ -2,6 +2,8 @@
 
 import os
 import secrets
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +17,17 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from audit import operations, publication
+from audit import archive, log, operations, publication, retention
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
 from audit.note import LOG, WITNESS, Signer
 from audit.records import Month
 from audit.witness import Witness, application
+from tests.people import OWN_LOW
 
+OFFLINE = Path(__file__).parents[2] / "eigyo_verify.py"
 ORIGIN = "test.invalid/read-log"
+YOSHIOKA = "N-10002"
 JANUARY, FEBRUARY = Month.parse("2019-01"), Month.parse("2019-02")
 
 
@@ -166,6 +171,18 @@ def years_ago(sealed_log, superuser, log_owner, tmp_path, settings):
         superuser.execute("TRUNCATE archive, hold, dropped_month")
 
 
+@pytest.fixture
+def a_month_apart(years_ago, sealed_log, superuser):
+    """300 entries of January 2019 with one of February committed among them, then one of today."""
+    opened(superuser, JANUARY, 200)
+    sealed_log.seals()
+    opened(superuser, FEBRUARY, 1)
+    sealed_log.seals()
+    opened(superuser, JANUARY, 100)
+    log.append([entry(point=OWN_LOW)])
+    published(sealed_log)
+
+
 def name_of(month):
     return f"entry_{str(month).replace('-', '_')}"
 
@@ -190,3 +207,18 @@ def opened(superuser, month, times=1, **changes):
 def published(sealed_log):
     sealed_log.seals()
     return sealed_log.publishes()
+
+
+def archived(month):
+    return archive.archive(month, by=YOSHIOKA, at=timezone.now())
+
+
+def dropped(month):
+    return retention.drop(month, by=YOSHIOKA, at=timezone.now())
+
+
+def offline(*arguments):
+    """Run the auditor's program as the auditor would: alone, in another place."""
+    return subprocess.run(
+        [sys.executable, "-I", OFFLINE, *map(str, arguments)], capture_output=True, text=True, cwd="/"
+    )

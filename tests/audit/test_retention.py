@@ -15,18 +15,18 @@ from audit.archive import ArchiveRefused
 from audit.records import Month
 from audit.retention import Hold, RetentionRefused
 from audit.tiles import Tiles
-from tests.audit.conftest import FEBRUARY, JANUARY, entry, opened, published, unguarded
+from tests.audit.conftest import (
+    FEBRUARY,
+    JANUARY,
+    YOSHIOKA,
+    archived,
+    dropped,
+    entry,
+    opened,
+    published,
+    unguarded,
+)
 from tests.people import OTHER_LOW, OWN_LOW
-
-YOSHIOKA = "N-10002"
-
-
-def archived(month):
-    return archive.archive(month, by=YOSHIOKA, at=timezone.now())
-
-
-def dropped(month):
-    return retention.drop(month, by=YOSHIOKA, at=timezone.now())
 
 
 def missing():
@@ -39,18 +39,6 @@ def rows(superuser, month):
     return superuser.execute(
         "SELECT count(*) FROM entry WHERE logged_at >= %s AND logged_at < %s", [month.begins, month.ends]
     ).fetchone()[0]
-
-
-@pytest.fixture
-def a_month_apart(years_ago, sealed_log, superuser):
-    """300 entries of January 2019 with one of February committed among them, then one of today."""
-    opened(superuser, JANUARY, 200)
-    sealed_log.seals()
-    opened(superuser, FEBRUARY, 1)
-    sealed_log.seals()
-    opened(superuser, JANUARY, 100)
-    log.append([entry(point=OWN_LOW)])
-    published(sealed_log)
 
 
 class TestArchive:
@@ -163,14 +151,14 @@ class TestDrop:
         assert tree.includes(before, leaf=leaf, index=newest, size=checkpoint.size, root=checkpoint.root)
         assert tree.includes(path, leaf=leaf, index=newest, size=later.size, root=later.root)
 
-    def test_moves_the_minimum_index_to_the_first_entry_that_is_still_there(self, a_month_apart, sealed_log):
+    def test_moves_the_minimum_index_behind_the_last_entry_that_went(self, a_month_apart, sealed_log):
         path = sealed_log.folder / "minimum-index"
         archived(JANUARY)
         published(sealed_log)
         assert not path.exists()
         dropped(JANUARY)
         published(sealed_log)
-        assert path.read_text() == "200\n"
+        assert path.read_text() == "301\n"
         archived(FEBRUARY)
         dropped(FEBRUARY)
         published(sealed_log)
@@ -184,12 +172,6 @@ class TestDrop:
         with unguarded(superuser, "entry"):
             superuser.execute("DELETE FROM entry WHERE logged_at < %s", [FEBRUARY.ends])
         assert missing() == [200]
-
-    def test_is_said_when_the_whole_log_is_to_be_handed_over(self, a_month_apart, tmp_path):
-        archived(JANUARY)
-        dropped(JANUARY)
-        with pytest.raises(CommandError, match="保管したファイルを渡し"):
-            call_command("hand_over_read_log", str(tmp_path / "auditor"))
 
     def test_does_not_take_a_month_twice(self, a_month_apart):
         archived(JANUARY)

@@ -1,9 +1,6 @@
 """What was changed afterwards is found and named, by us and by a program that shares no line with us."""
 
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -12,13 +9,12 @@ from django.utils import timezone
 
 import eigyo_verify
 from audit import handover, log, operations, proofs, publication, tree, verifications
-from tests.audit.conftest import entry, unguarded
+from tests.audit.conftest import entry, offline, unguarded
 
 PARTITIONS = """
 SELECT c.oid::regclass::text, pg_get_expr(c.relpartbound, c.oid) FROM pg_class c
 JOIN pg_inherits i ON i.inhrelid = c.oid WHERE i.inhparent = 'audit.entry'::regclass
 """
-OFFLINE = Path(__file__).parents[2] / "eigyo_verify.py"
 
 
 @pytest.fixture
@@ -41,13 +37,6 @@ def found():
 
 def entry_of(superuser, leaf):
     return superuser.execute("SELECT entry FROM leaf WHERE index = %s", [leaf]).fetchone()[0]
-
-
-def offline(*arguments):
-    """Run the auditor's program as the auditor would: alone, in another place."""
-    return subprocess.run(
-        [sys.executable, "-I", OFFLINE, *map(str, arguments)], capture_output=True, text=True, cwd="/"
-    )
 
 
 @pytest.fixture

@@ -27,14 +27,18 @@ class Command(BaseCommand):
             raise CommandError(f"{folder} は空ではありません。新しいフォルダーを指定してください。")
         with tqdm(unit="件", desc="書き出し", disable=not self.stderr.isatty()) as bar:
             try:
-                entries = handover.hand_over(folder, progress=bar.update)
+                handed = handover.hand_over(folder, progress=bar.update)
             except handover.NothingPublished as nothing:
                 raise CommandError(
                     "公表済みのチェックポイントがありません。封印と立会人の状態を確かめてください。"
                 ) from nothing
             except handover.EntriesGone as gone:
                 raise CommandError(
-                    "データベースにない記録があるため、全体を渡せません。廃棄した月は保管したファイルを渡し、"
-                    "ほかの欠けは manage.py verify_read_log で確かめてください。"
+                    "廃棄していない月の記録がデータベースにないため、全体を渡せません。"
+                    "manage.py verify_read_log で、どの記録かを確かめてください。"
                 ) from gone
-        self.stdout.write(f"{folder} に{entries:,}件を書き出しました。")
+        self.stdout.write(f"{folder} に{handed.entries:,}件を書き出しました。")
+        if handed.dropped:
+            self.stdout.write(
+                f"うち{handed.dropped:,}件は、廃棄した月の記録なので、封印の値だけです。本文は、保管したファイルにあります。"
+            )
