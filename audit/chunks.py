@@ -6,7 +6,7 @@ forms are computed here. A row that audit.shapes accepts and whose hash is that 
 fault; every other one is judged by audit.leaves.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -25,14 +25,20 @@ from audit.tiles import WIDTH, TileMissing, Tiles
 
 CHUNK = WIDTH * WIDTH
 LATEST_ARRIVAL = timedelta(hours=1)
+BESIDE_THE_TREE = "封印の外に加えられた記録です。"
 
 # Parallelism is ours: every process has a chunk of its own.
 _SETTINGS = "SET max_parallel_workers_per_gather = 0; SET jit = off"
 _LEAVES = "SELECT index, entry, logged_at, hash FROM leaf WHERE index >= %(begin)s AND index < %(end)s ORDER BY index"
-_ENTRIES = f"""
-SELECT {", ".join(ROW)} FROM entry WHERE logged_at BETWEEN
-  (SELECT min(logged_at) FROM leaf WHERE index >= %(begin)s AND index < %(end)s) AND
-  (SELECT max(logged_at) FROM leaf WHERE index >= %(begin)s AND index < %(end)s)
+_SPAN = (
+    "SELECT min(logged_at)::text, max(logged_at)::text FROM leaf WHERE index >= %(begin)s AND index < %(end)s"
+)
+_ENTRIES = f"SELECT {', '.join(ROW)} FROM entry WHERE logged_at BETWEEN %(since)s AND %(until)s"
+_UNSEALED = """
+SELECT e.id FROM entry e, tree_state s
+WHERE e.id = ANY(%(entries)s) AND e.logged_at BETWEEN %(since)s AND %(until)s
+  AND pg_visible_in_snapshot(e.xact, s.sealed)
+  AND NOT EXISTS (SELECT FROM leaf l WHERE l.entry = e.id AND l.logged_at = e.logged_at)
 """
 # The leaves of months that were dropped after their time was over.
 DROPPED = """
@@ -79,18 +85,37 @@ class Chunk:
         return {"begin": self.begin, "end": self.end}
 
 
-def check(chunk: Chunk) -> tuple[list[Finding], int]:
-    """Check one chunk; return its findings and how many leaves it should have."""
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What one chunk came to: findings, how many leaves it should have, and the times whose entries were all looked at."""
+
+    findings: list[Finding]
+    leaves: int
+    span: tuple[str, str] | None
+
+
+def check(chunk: Chunk) -> Checked:
+    """Check one chunk, and that no entry of its time stands beside the tree."""
     with psycopg.connect(**chunk.connection, autocommit=True) as connection:
         connection.execute(_SETTINGS)
-        sealed, findings = _sealed(chunk, chain.from_iterable(_copy(connection, _LEAVES, chunk)))
+        span = _time_span(connection, chunk)
+        sealed, findings = _sealed(chunk, chain.from_iterable(copied(connection, _LEAVES, chunk.span)))
         entries = _Entries(chunk, [key for key, _ in sealed], [digest for _, digest in sealed], findings)
-        for rows in _copy(connection, _ENTRIES, chunk):
-            entries.check(rows)
+        if span:
+            between = dict(zip(("since", "until"), span, strict=True))
+            for rows in copied(connection, _ENTRIES, between):
+                entries.check(rows)
+            entries.check_strangers(connection, between)
         entries.check_missing(connection)
     entries.check_times()
     findings += _unlike_tiles(chunk, entries.hashes)
-    return findings, chunk.end - chunk.begin
+    return Checked(findings, chunk.end - chunk.begin, span)
+
+
+def _time_span(connection: psycopg.Connection, chunk: Chunk) -> tuple[str, str] | None:
+    """Return first and last time of the leaves; None when they are gone."""
+    since, until = connection.execute(_SPAN, chunk.span).fetchone() or (None, None)
+    return None if since is None else (since, str(until))
 
 
 def _sealed(chunk: Chunk, rows: Iterable[bytes]) -> tuple[list[tuple[bytes, bytes]], list[Finding]]:
@@ -118,6 +143,7 @@ class _Entries:
     def __post_init__(self) -> None:
         self._place = dict(zip(self.keys, range(len(self.keys)), strict=True))
         self._computed: list[bytes | None] = [None] * len(self.keys)
+        self._strangers: list[int] = []
         self._shapes = Shapes()
 
     @property
@@ -126,16 +152,23 @@ class _Entries:
         return [digest or kept for digest, kept in zip(self._computed, self.stored, strict=True)]
 
     def check(self, rows: list[bytes]) -> None:
-        """Check entries; those of other chunks are passed over."""
+        """Check entries; those that are no leaf of this chunk are kept for `check_strangers`."""
         places = [self._place.get(row[KEY]) for row in rows]
         digests = [text and sha256(b"\x00" + text).digest() for text in self._shapes.texts(rows)]
         computed, stored = self._computed, self.stored
         for at, digest, row in zip(places, digests, rows, strict=True):
-            if at is not None:
-                if digest != stored[at] or computed[at] is not None:
-                    self._check_plainly(at, row)
-                else:
-                    computed[at] = digest
+            if at is None:
+                self._strangers.append(_number(row[KEY]))
+            elif digest != stored[at] or computed[at] is not None:
+                self._check_plainly(at, row)
+            else:
+                computed[at] = digest
+
+    def check_strangers(self, connection: psycopg.Connection, span: dict[str, str]) -> None:
+        """Find entries that the sealer has passed and that are no leaf of another chunk either."""
+        if self._strangers:
+            unsealed = connection.execute(_UNSEALED, {"entries": self._strangers, **span})
+            self.findings += [Finding(None, entry, BESIDE_THE_TREE) for (entry,) in unsealed]
 
     def check_missing(self, connection: psycopg.Connection) -> None:
         """Find leaves whose entry is gone though its month was not dropped after its time was over."""
@@ -176,16 +209,22 @@ class _Entries:
         self.findings.append(Finding(self.chunk.begin + at, self._entry(at), message))
 
     def _entry(self, at: int) -> int:
-        return int.from_bytes(self.keys[at][_ENTRY], "big", signed=True)
+        return _number(self.keys[at])
 
 
-def _copy(connection: psycopg.Connection, query: LiteralString, chunk: Chunk) -> Iterator[list[bytes]]:
+def _number(key: bytes) -> int:
+    return int.from_bytes(key[_ENTRY], "big", signed=True)
+
+
+def copied(
+    connection: psycopg.Connection, query: LiteralString, given: Mapping[str, object]
+) -> Iterator[list[bytes]]:
     """Yield the rows of a query in COPY's binary format, many at a time.
 
     libpq is asked directly: a row costs a quarter of what it costs through a cursor.
     """
     server = connection.pgconn
-    statement = psycopg.ClientCursor(connection).mogrify(query, chunk.span)
+    statement = psycopg.ClientCursor(connection).mogrify(query, given)
     began = server.exec_(f"COPY ({statement}) TO STDOUT (FORMAT binary)".encode())
     if began.status != ExecStatus.COPY_OUT:
         raise psycopg.errors.error_from_result(began)

@@ -17,7 +17,7 @@ from django.db import connections
 
 from audit import publication, tree
 from audit.checkpoint import open_checkpoint
-from audit.chunks import CHUNK, LATEST_ARRIVAL, Chunk, Finding, check
+from audit.chunks import BESIDE_THE_TREE, CHUNK, LATEST_ARRIVAL, Checked, Chunk, Finding, check
 from audit.note import NoteError
 from audit.tiles import TileMissing, Tiles
 from audit.trust import Policy
@@ -26,10 +26,17 @@ ALIAS = "log"
 MOST_FINDINGS = 100
 Progress = Callable[[int], object]
 
+# Chunks look at the time between their first and their last leaf; this is about all the time between them.
 _UNSEALED = """
-SELECT e.id FROM entry e, tree_state s
-WHERE e.logged_at >= %s AND pg_visible_in_snapshot(e.xact, s.sealed)
-  AND NOT EXISTS (SELECT FROM leaf l WHERE l.entry = e.id) ORDER BY e.id LIMIT %s
+SELECT e.id FROM unnest(
+    tstzmultirange(tstzrange(%(since)s, 'infinity', '[]'))
+    - (SELECT coalesce(range_agg(tstzrange(since::timestamptz, until::timestamptz, '[]')), '{}')
+       FROM unnest(%(begins)s::text[], %(ends)s::text[]) AS looked_at (since, until))) AS gap
+  JOIN entry e ON e.logged_at BETWEEN lower(gap) AND upper(gap) AND gap @> e.logged_at
+  CROSS JOIN tree_state s
+WHERE pg_visible_in_snapshot(e.xact, s.sealed)
+  AND NOT EXISTS (SELECT FROM leaf l WHERE l.entry = e.id AND l.logged_at = e.logged_at)
+LIMIT %(most)s
 """
 
 
@@ -86,10 +93,12 @@ def verify(*, first: int, size: int, progress: Progress) -> Verdict:
     """Verify the leaves `first` (a multiple of CHUNK) … `size` − 1 and every checkpoint among them."""
     verdict = Verdict(first, size)
     folder = Path(settings.READ_LOG_FOLDER)
-    for found, checked in _in_parallel(_chunks(first, size, str(folder))):
-        verdict.findings += found
-        progress(checked)
-    _check_completeness(verdict)
+    spans = []
+    for checked in _in_parallel(_chunks(first, size, str(folder))):
+        verdict.findings += checked.findings
+        spans += [checked.span] if checked.span else []
+        progress(checked.leaves)
+    _check_between(verdict, spans)
     _check_checkpoints(verdict, folder, publication.policy())
     verdict.findings = sorted(verdict.findings, key=str)[:MOST_FINDINGS]
     return verdict
@@ -102,7 +111,7 @@ def _chunks(first: int, size: int, folder: str) -> Iterator[Chunk]:
         yield Chunk(begin, min(begin + CHUNK, size), size, folder, plain)
 
 
-def _in_parallel(chunks: Iterator[Chunk]) -> Iterator[tuple[list[Finding], int]]:
+def _in_parallel(chunks: Iterator[Chunk]) -> Iterator[Checked]:
     workers = os.cpu_count() or 1
     first = list(islice(chunks, 2))
     chunks = chain(first, chunks)
@@ -113,16 +122,21 @@ def _in_parallel(chunks: Iterator[Chunk]) -> Iterator[tuple[list[Finding], int]]
         yield from pool.map(check, chunks)
 
 
-def _check_completeness(verdict: Verdict) -> None:
-    """Find entries that the sealer has passed and that have no leaf."""
+def _check_between(verdict: Verdict, spans: list[tuple[str, str]]) -> None:
+    """Find entries that the sealer has passed and that have no leaf, at times that no chunk spans."""
     with connections[ALIAS].cursor() as cursor:
         cursor.execute("SELECT logged_at FROM leaf WHERE index = %s", [verdict.first])
         began = cursor.fetchone()
-        since = began[0] - LATEST_ARRIVAL if began and verdict.first else "-infinity"
-        cursor.execute(_UNSEALED, [since, MOST_FINDINGS])
-        verdict.findings += [
-            Finding(None, entry, "封印の外に加えられた記録です。") for (entry,) in cursor.fetchall()
-        ]
+        cursor.execute(
+            _UNSEALED,
+            {
+                "since": began[0] - LATEST_ARRIVAL if began and verdict.first else "-infinity",
+                "begins": [since for since, _ in spans],
+                "ends": [until for _, until in spans],
+                "most": MOST_FINDINGS,
+            },
+        )
+        verdict.findings += [Finding(None, entry, BESIDE_THE_TREE) for (entry,) in cursor.fetchall()]
 
 
 def _check_checkpoints(verdict: Verdict, folder: Path, policy: Policy) -> None:

@@ -121,6 +121,21 @@ def insert_beside_the_tree(superuser):
     return None, "封印の外"
 
 
+def insert_among_the_sealed(superuser):
+    superuser.execute(
+        "INSERT INTO entry (payload, xact, logged_at) SELECT %s, '3', logged_at FROM leaf WHERE index = 150",
+        [entry().payload()],
+    )
+    return None, "封印の外"
+
+
+def insert_before_all(superuser):
+    superuser.execute(
+        "INSERT INTO entry (payload, xact, logged_at) VALUES (%s, '3', '1999-01-01')", [entry().payload()]
+    )
+    return None, "封印の外"
+
+
 DEEDS = (
     change_a_byte,
     swap_two,
@@ -130,6 +145,8 @@ DEEDS = (
     delete_a_leaf_in_between,
     rewrite_leaf_and_entry,
     insert_beside_the_tree,
+    insert_among_the_sealed,
+    insert_before_all,
 )
 
 
