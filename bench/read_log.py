@@ -7,6 +7,7 @@ sizes are what counts. Entries are as the product makes them, over two years of 
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import re
@@ -17,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,8 +31,10 @@ from django.db import connections
 
 from audit import log, operations, queries
 from audit.choices import Action, Outcome, Purpose
+from audit.chunks import CHUNK, copied
 from audit.entry import Actor, Entry
 from audit.note import LOG, Signer
+from audit.shapes import ROW
 
 PERSONS, TERMINALS, POINTS = 400, 300, 200_000
 WRITERS, SAMPLES = 8, 200
@@ -57,6 +60,7 @@ def main() -> None:
 COLUMNS = (
     "1件あたりバイト（索引込み）",
     "封印 件/秒",
+    "検証と同じ行を読むだけ 件/秒",
     "検証 件/秒",
     "地点の履歴 p50/p95 ms",
     "職員の1日 p50/p95 ms",
@@ -71,11 +75,32 @@ def _measure(entries: int) -> Iterator[str]:
     yield f"{_bytes() / entries:,.0f}"
     yield sealing
     operations.publish(at=datetime.now(UTC))
+    yield _reading()
     yield _verification()
     with _log_owner() as owner:
         owner.execute("VACUUM ANALYZE audit.entry, audit.leaf")
     for each in (_point, _person_day, _terminal_period, _purpose):
         yield _percentiles(each)
+
+
+def _reading() -> str:
+    """Return how fast as many processes as verify read the same entries and check nothing: no verifier is faster."""
+    with _log_owner() as owner:
+        spans = owner.execute(
+            f"SELECT min(logged_at), max(logged_at) FROM audit.leaf GROUP BY index / {CHUNK} ORDER BY 1"
+        ).fetchall()
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        list(pool.map(_read, spans[:1] * 2 * (os.cpu_count() or 1)))
+        return _rate(lambda: sum(pool.map(_read, spans)))
+
+
+def _read(span: tuple[datetime, datetime]) -> int:
+    entries: LiteralString = (
+        f"SELECT {', '.join(ROW)} FROM audit.entry WHERE logged_at BETWEEN %(since)s AND %(until)s"
+    )
+    with psycopg.connect(os.environ["EIGYO_DB_LOG"], autocommit=True) as connection:
+        given = dict(zip(("since", "until"), span, strict=True))
+        return sum(len(rows) for rows in copied(connection, entries, given))
 
 
 def _verification() -> str:
