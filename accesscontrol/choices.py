@@ -2,6 +2,8 @@
 
 from django.db.models import TextChoices
 
+DESK, REVIEW = "accesscontrol.manage_cards", "accesscontrol.review_alerts"
+
 
 class OrganisationKind(TextChoices):
     """Which company an organisation is, in the sense of 行為規制."""
@@ -50,11 +52,11 @@ class EndReason(TextChoices):
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Duty.INQUIRY: frozenset(),
-    Duty.COMPLIANCE: frozenset({"audit.read_log", "audit.withhold_readings", "accesscontrol.review_alerts"}),
+    Duty.COMPLIANCE: frozenset({"audit.read_log", "audit.withhold_readings", REVIEW}),
     Duty.TERMINAL_ADMIN: frozenset(
         {"terminals.manage_terminals", "terminals.keep_terminals", "terminals.view_terminals"}
     ),
-    Duty.CARD_DESK: frozenset({"accesscontrol.manage_cards"}),
+    Duty.CARD_DESK: frozenset({DESK}),
     Duty.TERMINAL_CONTRACTOR: frozenset({"terminals.keep_terminals", "terminals.view_terminals"}),
     Duty.INTERNAL_AUDITOR: frozenset({"audit.read_log", "terminals.view_terminals"}),
 }

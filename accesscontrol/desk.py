@@ -8,10 +8,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accesscontrol import changes, forms, operations, tables
+from accesscontrol import forms, operations, tables
+from accesscontrol.choices import DESK
 from accesscontrol.http import ViewerRequest
 from accesscontrol.models import Card
-from accesscontrol.registers import DESK
 from accesscontrol.registry import history
 from accesscontrol.suspension import Suspendable
 
@@ -66,6 +66,6 @@ CARDS = Suspendable(
     word="職員証",
     page="card",
     permission=DESK,
-    suspend=changes.suspend,
-    resume=changes.resume,
+    suspend=operations.suspend_card,
+    resume=operations.resume_card,
 )

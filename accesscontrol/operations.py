@@ -12,8 +12,9 @@ from django.core.mail import send_mail
 from django.db import models, transaction
 
 from accesscontrol import changes, queries
-from accesscontrol.choices import EndReason
+from accesscontrol.choices import DESK, REVIEW, EndReason
 from accesscontrol.clearance import Clearance, Level, Reason, Side
+from accesscontrol.duties import must_have
 from accesscontrol.models import Alert, Card, Staff, TerminalGuard, WorkSession
 from accesscontrol.purposes import check_purpose
 from accesscontrol.situation import Situation, TerminalFacts, clearance
@@ -317,7 +318,8 @@ def _particulars(alert: Alert) -> str:
 
 
 def acknowledge_alert(alert: Alert, *, by: Staff, at: datetime) -> None:
-    """Note who has seen an alert; the first one stands."""
+    """Note who has seen an alert; the first one stands. Raises OutsideDuty."""
+    must_have(by, REVIEW, at)
     Alert.objects.filter(pk=alert.pk, acknowledged_at__isnull=True).update(
         acknowledged_at=at, acknowledged_by=str(by)
     )
@@ -331,7 +333,9 @@ def acceptable_pin(pin: str) -> bool:
 
 
 def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
-    """Set a new PIN of six digits. `by` is None only for the sample region."""
+    """Set a new PIN of six digits. `by` is None only for the sample region. Raises ValidationError or OutsideDuty."""
+    if by is not None:
+        must_have(by, DESK, at)
     if not acceptable_pin(pin):
         raise ValidationError(
             f"暗証番号は数字{PIN_DIGITS}桁で、同じ数字ばかりや続き番号にならないように決めてください。"
@@ -339,3 +343,15 @@ def set_pin(card: Card, *, pin: str, by: Staff | None, at: datetime) -> None:
     card.pin_hash = make_password(pin)
     card.failed_attempts, card.locked_until = 0, None
     changes.save(card, by=by, at=at)
+
+
+def suspend_card(card: Card, *, reason: str, by: Staff, at: datetime) -> None:
+    """Stop a card; what is open on it ends with the next request. Raises OutsideDuty."""
+    must_have(by, DESK, at)
+    changes.suspend(card, reason=reason, by=by, at=at)
+
+
+def resume_card(card: Card, *, by: Staff, at: datetime) -> None:
+    """Let a card work again. Raises OutsideDuty."""
+    must_have(by, DESK, at)
+    changes.resume(card, by=by, at=at)

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
+from accesscontrol.duties import OutsideDuty
 from accesscontrol.http import problem
 
 TITLES = {
@@ -24,6 +25,8 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     """Turn an error into a problem document; anything unexpected is left to fail closed."""
     if isinstance(error, Http404):
         return problem(404, TITLES[404], detail="この番号の供給地点はありません。")
+    if isinstance(error, OutsideDuty):
+        error = exceptions.PermissionDenied(str(error))
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied("いまの所属の業務では、お客さま情報を照会できません。")
     if not isinstance(error, exceptions.APIException):

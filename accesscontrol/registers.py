@@ -1,10 +1,9 @@
 """The registers of people: 組織, 職員, 所属, 職員証."""
 
 from accesscontrol import forms, queries, tables
+from accesscontrol.choices import DESK
 from accesscontrol.models import Card, Organisation, Posting, Staff
 from accesscontrol.registry import Register
-
-DESK = "accesscontrol.manage_cards"
 
 ORGANISATIONS = Register(
     name="organisations",

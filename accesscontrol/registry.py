@@ -29,7 +29,8 @@ from django_filters.views import FilterView
 from django_tables2.views import SingleTableMixin
 
 from accesscontrol import changes
-from accesscontrol.models import HIDDEN
+from accesscontrol.duties import must_have
+from accesscontrol.models import HIDDEN, Staff
 from accesscontrol.tables import period
 
 HISTORY_ROWS = 50
@@ -53,6 +54,11 @@ class Register:
     detail_url: str = ""
     list_view: type[View] | None = None  # a list of its own, under the same name
     has_own_pages: bool = False  # rows are saved by pages of their own, under the same names
+
+    def save(self, row: models.Model, *, by: Staff, at: datetime) -> None:
+        """Check and save one row. Raises ValidationError, or OutsideDuty for whoever does not keep this register."""
+        must_have(by, self.edit_permission, at)
+        changes.record(row, by=by, at=at)
 
     def urls(self) -> list[URLPattern]:
         """Return the routes of this register."""
@@ -152,7 +158,7 @@ class RegisterEdit(_Guarded):
         form = self.form(request.POST, instance=row)
         if form.is_valid():
             try:
-                changes.record(form.instance, by=request.user, at=request.at)
+                self.register.save(form.instance, by=request.user, at=request.at)
             except ValidationError as error:
                 form.add_error(None, error.messages)
             else:

@@ -14,7 +14,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accesscontrol import context_processors, forms, menus, operations, policy, purposes, queries
+from accesscontrol.choices import REVIEW
 from accesscontrol.clearance import Side
+from accesscontrol.duties import OutsideDuty
 from accesscontrol.http import (
     SESSION_COOKIE,
     EigyoRequest,
@@ -159,7 +161,7 @@ def my_terminal(request: ViewerRequest) -> HttpResponse:
 
 
 @require_safe
-@permission_required("accesscontrol.review_alerts", raise_exception=True)
+@permission_required(REVIEW, raise_exception=True)
 def alerts(request: ViewerRequest) -> HttpResponse:
     """List the alerts, those nobody has seen first."""
     return render(
@@ -173,7 +175,7 @@ def alerts(request: ViewerRequest) -> HttpResponse:
 
 
 @require_POST
-@permission_required("accesscontrol.review_alerts", raise_exception=True)
+@permission_required(REVIEW, raise_exception=True)
 def acknowledge_alert(request: ViewerRequest, pk: int) -> HttpResponse:
     """Note that the officer has seen an alert."""
     operations.acknowledge_alert(get_object_or_404(Alert, pk=pk), by=request.user, at=request.at)
@@ -232,7 +234,9 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 @open_to_anyone
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """403: the duty of the posting does not include this page."""
+    """403: the duty of the posting does not include this page, or what was to be done on it."""
+    if isinstance(exception, OutsideDuty):
+        return _stopped(request, 403, "この操作は担当の業務に含まれていません", str(exception))
     return _stopped(
         request,
         403,

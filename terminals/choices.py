@@ -2,6 +2,9 @@
 
 from django.db.models import TextChoices
 
+VIEW, MANAGE = "terminals.view_terminals", "terminals.manage_terminals"
+KEEP = "terminals.keep_terminals"  # 受け渡しと棚卸
+
 
 class TerminalClass(TextChoices):
     """用途区分: exactly two, mandatory before first use, never inherited (notice 参考1 ※1)."""

@@ -13,13 +13,12 @@ from django.urls import reverse
 from accesscontrol.models import Organisation
 from accesscontrol.registry import RegisterList
 from terminals import queries
-from terminals.choices import TerminalClass, TerminalStatus
+from terminals.choices import MANAGE, TerminalClass, TerminalStatus
 from terminals.models import Building, Deployment, LuDeletion, LuRegistration, SavedView, Terminal
 
 SALT = "terminals.selection"
 MOST_AT_ONCE = 1000
 LONGEST_KEY = 18  # digits
-MANAGE = "terminals.manage_terminals"
 _YES_NO = (("yes", "はい"), ("no", "いいえ"))
 
 

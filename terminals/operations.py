@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accesscontrol import changes
-from accesscontrol.changes import suspend
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
 from accesscontrol.operations import note
 from accesscontrol.situation import Situation, terminal_clearance
@@ -19,7 +19,7 @@ from accesscontrol.viewer import describe
 from audit.choices import Action, Outcome
 from audit.entry import Actor
 from terminals import queries
-from terminals.choices import ZoneKind
+from terminals.choices import KEEP, MANAGE, VIEW, ZoneKind
 from terminals.models import (
     EnrolledDevice,
     EnrolmentCode,
@@ -52,12 +52,15 @@ class CopiedDevice(Exception):
 
 
 def issue_enrolment_code(
-    terminal: Terminal, *, by: str, actor: Actor | None = None, at: datetime, request: str = ""
+    terminal: Terminal, *, by: Staff | None, actor: Actor | None = None, at: datetime, request: str = ""
 ) -> str:
     """Return a new single-use code; codes issued before for this terminal stop working.
 
-    `actor` is None where no viewer issues it, as in the sample region.
+    `by` is None where the system itself issues it, as in the sample region; `actor` where no viewer does.
     """
+    if by is not None:
+        must_have(by, MANAGE, at)
+    issuer = str(by) if by else "システム"
     code = "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
     with transaction.atomic():
         EnrolmentCode.objects.filter(terminal=terminal, used_at__isnull=True).update(expires_at=at)
@@ -65,11 +68,11 @@ def issue_enrolment_code(
             terminal=terminal,
             code_hash=_hash(code),
             issued_at=at,
-            issued_by=by,
+            issued_by=issuer,
             expires_at=at + settings.ENROLMENT_CODE_LIFETIME,
         )
         note(
-            actor or Actor(person_name=by),
+            actor or Actor(person_name=issuer),
             Action.ISSUE_CODE,
             subject=terminal.number,
             at=at,
@@ -152,15 +155,29 @@ def revoke_devices(
     terminal: Terminal,
     *,
     reason: str,
-    by: Staff | None = None,
+    by: Staff | None,
     actor: Actor | None = None,
     at: datetime,
     request: str = "",
 ) -> None:
     """Revoke the devices enrolled as this terminal; they stop at the next request."""
+    if by is not None:
+        must_have(by, MANAGE, at)
     with transaction.atomic():
         _revoke(terminal, reason=reason, by=by, at=at)
         note(actor or Actor(), Action.REVOKE, subject=terminal.number, at=at, request=request)
+
+
+def revoke_all(terminal: Terminal, *, reason: str, by: Staff, at: datetime) -> None:
+    """End everything by which a terminal that was given back could prove itself: codes, certificates, devices."""
+    must_have(by, KEEP, at)
+    with transaction.atomic():
+        EnrolmentCode.objects.filter(terminal=terminal, used_at__isnull=True).update(expires_at=at)
+        for certificate in terminal.certificates.filter(revoked_at__isnull=True):
+            _revoke_certificate(certificate, by=by, at=at)
+        _revoke(terminal, reason=reason, by=by, at=at)
+        actor = Actor(person=by.number, person_name=by.name)
+        note(actor, Action.REVOKE, subject=terminal.number, at=at, request="")
 
 
 def _revoke(terminal: Terminal, *, reason: str, by: Staff | None, at: datetime) -> None:
@@ -173,18 +190,31 @@ def register_certificate(
     certificate: TerminalCertificate, *, terminal: Terminal, by: Staff, at: datetime
 ) -> None:
     """Bind a client certificate to a terminal. Raises ValidationError when it is bound already."""
+    must_have(by, MANAGE, at)
     certificate.terminal, certificate.registered_at = terminal, at
     changes.record(certificate, by=by, at=at)
 
 
 def revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datetime) -> None:
     """Stop accepting a certificate; it stops at the next request."""
+    must_have(by, MANAGE, at)
+    _revoke_certificate(certificate, by=by, at=at)
+
+
+def _revoke_certificate(certificate: TerminalCertificate, *, by: Staff, at: datetime) -> None:
     certificate.revoked_at = at
     changes.save(certificate, by=by, at=at)
 
 
+def suspend(terminal: Terminal, *, reason: str, by: Staff, at: datetime) -> None:
+    """Stop a terminal; what is open on it ends with the next request."""
+    must_have(by, MANAGE, at)
+    changes.suspend(terminal, reason=reason, by=by, at=at)
+
+
 def resume(terminal: Terminal, *, by: Staff, at: datetime) -> None:
     """Lift a suspension. Raises ValidationError while the contradiction that caused it is still there."""
+    must_have(by, MANAGE, at)
     fault = contradiction(queries.recognise(terminal, at)) or queries.critical_finding(terminal.number, at)
     if fault:
         raise ValidationError(f"まだ解消していないため再開できません。{fault}")
@@ -196,7 +226,7 @@ def quarantine(recognised: RecognisedTerminal, *, at: datetime) -> bool:
     fault = contradiction(recognised)
     if recognised.suspended or not fault:
         return False
-    suspend(Terminal.objects.get(pk=recognised.id), reason=fault, by=None, at=at)
+    changes.suspend(Terminal.objects.get(pk=recognised.id), reason=fault, by=None, at=at)
     return True
 
 
@@ -214,6 +244,7 @@ def contradiction(terminal: RecognisedTerminal) -> str:
 
 def save_view(*, name: str, query: str, by: Staff, at: datetime) -> SavedView:
     """Keep a filter of the list under a name; one of the same name is replaced. Raises ValidationError."""
+    must_have(by, VIEW, at)
     own = SavedView.objects.filter(person=by.number)
     if own.exclude(name=name).count() >= MOST_SAVED:
         raise ValidationError(f"保存できる一覧は{MOST_SAVED}件までです。使わないものを消してください。")
@@ -222,6 +253,7 @@ def save_view(*, name: str, query: str, by: Staff, at: datetime) -> SavedView:
 
 def forget_view(pk: int, *, by: Staff, at: datetime) -> None:
     """Drop one of one's own views; nothing happens to another's."""
+    must_have(by, VIEW, at)
     SavedView.objects.filter(pk=pk, person=by.number).delete()
 
 

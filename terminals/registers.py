@@ -2,10 +2,8 @@
 
 from accesscontrol.registry import Register
 from terminals import forms, listing, queries, tables
+from terminals.choices import MANAGE, VIEW
 from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
-
-VIEW, MANAGE = "terminals.view_terminals", "terminals.manage_terminals"
-KEEP = "terminals.keep_terminals"
 
 TERMINALS = Register(
     name="terminals",

@@ -12,20 +12,18 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accesscontrol import changes
 from accesscontrol.forms import ReasonForm
 from accesscontrol.http import EigyoRequest, ViewerRequest, open_to_anyone, terminal_verdict, verdict
 from accesscontrol.registry import history
 from accesscontrol.suspension import Suspendable
 from terminals import forms, listing, operations, queries
-from terminals.choices import BulkStep, TerminalStatus
+from terminals.choices import MANAGE, VIEW, BulkStep, TerminalStatus
 from terminals.lifecycle.bulk import carry_out as carry_out_all
 from terminals.lifecycle.steps import open_steps, situation
 from terminals.lifecycle.timeline import line
 from terminals.middleware import set_device_cookie
 from terminals.models import Terminal, TerminalCertificate
 from terminals.reconciliation.queries import discrepancies_of
-from terminals.registers import MANAGE, VIEW
 from terminals.sides import comparison
 
 may_view = permission_required(VIEW, raise_exception=True)
@@ -45,7 +43,7 @@ def issue_code(request: ViewerRequest, pk: int) -> HttpResponse:
     """Issue an enrolment code and show it this once."""
     found = get_object_or_404(Terminal, pk=pk)
     code = operations.issue_enrolment_code(
-        found, by=str(request.user), actor=request.viewer.actor, at=request.at, request=request.id
+        found, by=request.user, actor=request.viewer.actor, at=request.at, request=request.id
     )
     return render(request, "terminals/terminal.html", _page(request, pk) | {"code": code})
 
@@ -55,7 +53,7 @@ TERMINALS = Suspendable(
     word="端末",
     page="terminal",
     permission=MANAGE,
-    suspend=changes.suspend,
+    suspend=operations.suspend,
     resume=operations.resume,
 )
 

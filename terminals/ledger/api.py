@@ -19,10 +19,9 @@ from rest_framework.views import APIView
 from accesscontrol.authentication import HasPermission, viewer_of
 from accesscontrol.http import problem
 from accesscontrol.models import Staff
-from terminals.choices import Channel, FileState
+from terminals.choices import KEEP, Channel, FileState
 from terminals.ledger import operations, queries
 from terminals.models import LedgerFile
-from terminals.registers import KEEP
 
 ERRORS_SHOWN = 1000
 FILE_NAME = "ledger.csv"

@@ -16,10 +16,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg import sql
 
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
 from audit.textfile import RowError, Unreadable, detect_encoding
 from terminals.changed import ask_for_run
-from terminals.choices import Channel, FileState, Trigger
+from terminals.choices import KEEP, MANAGE, Channel, FileState, Trigger
 from terminals.ledger import queries
 from terminals.ledger.exchange import LedgerRow, read_rows
 from terminals.models import LedgerFile, LedgerLine
@@ -51,8 +52,10 @@ def receive(
     """Check a delivery and keep it, waiting for confirmation, or refused with everything that is wrong.
 
     `stream` is seekable and stands at its beginning; it is read in bounded memory. Never raises for
-    what is in the file.
+    what is in the file; raises OutsideDuty for somebody who does not deliver ledgers.
     """
+    if by is not None:
+        must_have(by, KEEP, at)
     file = LedgerFile(
         received_at=at,
         received_by=by,
@@ -95,8 +98,11 @@ def accept(file: LedgerFile, *, by: Staff | None, at: datetime, accept_anyway: s
     """Put a checked file in force and have the terminals compared again.
 
     `accept_anyway` is the reason to lift a brake that may be lifted, given by somebody who did not
-    deliver the file. Raises LedgerRefused; a file that can never come into force is kept as refused.
+    deliver the file. Raises OutsideDuty, or LedgerRefused; a file that can never come into force is kept
+    as refused.
     """
+    if by is not None:
+        must_have(by, MANAGE, at)
     with transaction.atomic():
         _lock()
         file.refresh_from_db()
@@ -115,6 +121,7 @@ def accept(file: LedgerFile, *, by: Staff | None, at: datetime, accept_anyway: s
 
 def refuse(file: LedgerFile, *, reason: str, by: Staff, at: datetime) -> LedgerFile:
     """Turn a checked file down and tell whoever delivered it. Raises LedgerRefused when it no longer waits."""
+    must_have(by, MANAGE, at)
     with transaction.atomic():
         _lock()
         file.refresh_from_db()

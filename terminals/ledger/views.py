@@ -12,11 +12,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accesscontrol.http import ViewerRequest
-from terminals.choices import Channel, FileState
+from terminals.choices import KEEP, MANAGE, VIEW, Channel, FileState
 from terminals.ledger import exchange, operations, queries
 from terminals.ledger.forms import AcceptForm, DeliveryForm, RefuseForm
 from terminals.models import LedgerFile
-from terminals.registers import KEEP, MANAGE, VIEW
 
 may_view = permission_required(VIEW, raise_exception=True)
 may_keep = permission_required(KEEP, raise_exception=True)

@@ -7,12 +7,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accesscontrol import changes
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
 from terminals.changed import ask_for_run
-from terminals.choices import BulkStep, Trigger
-from terminals.lifecycle import journal, operations
+from terminals.choices import MANAGE, BulkStep, Trigger
+from terminals.lifecycle import operations
 from terminals.models import Terminal
-from terminals.registers import MANAGE
 
 MOST_NAMED = 5
 
@@ -24,7 +24,7 @@ def carry_out(
 
     `expected` is the number the person saw: when it has become another, nobody has looked at what would happen.
     """
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with transaction.atomic():
         wanted = [terminal.pk for terminal in terminals]
         held = list(Terminal.objects.select_for_update().filter(pk__in=wanted).order_by("pk"))

@@ -5,12 +5,11 @@ from datetime import datetime
 from django.core.exceptions import ValidationError
 
 from accesscontrol.models import Staff
-from audit.entry import Actor
 from terminals import operations as registry
 from terminals.choices import EventKind, HandoverKind, TerminalStatus
 from terminals.lifecycle import journal, queries
 from terminals.lifecycle.rules import class_at
-from terminals.models import Deployment, EnrolmentCode, Handover, LifeEvent, LuDeletion, Terminal
+from terminals.models import Deployment, Handover, LifeEvent, LuDeletion, Terminal
 
 
 def put_to_use(terminal: Terminal, handover: Handover, *, by: Staff, at: datetime) -> LifeEvent:
@@ -56,11 +55,7 @@ def take_back(terminal: Terminal, handover: Handover, *, by: Staff, at: datetime
     )
     journal.end_deployments(terminal, by=by, at=at)
     LuDeletion.objects.create(terminal=terminal, opened_at=at)
-    EnrolmentCode.objects.filter(terminal=terminal, used_at__isnull=True).update(expires_at=at)
-    for certificate in terminal.certificates.filter(revoked_at__isnull=True):
-        registry.revoke_certificate(certificate, by=by, at=at)
-    actor = Actor(person=by.number, person_name=by.name)
-    registry.revoke_devices(terminal, reason="返却", by=by, actor=actor, at=at)
+    registry.revoke_all(terminal, reason="返却", by=by, at=at)
     return event
 
 

@@ -15,7 +15,6 @@ from terminals.changed import ask_for_run
 from terminals.choices import EventKind, TerminalStatus, Trigger
 from terminals.lifecycle import queries
 from terminals.models import Deployment, LifeEvent, LuRegistration, Terminal
-from terminals.registers import MANAGE
 
 OVERTAKEN = "ほかの人が先にこの端末を進めました。画面を開き直して、いまの状態を確かめてください。"
 _LOST = {"40001", "40P01"}  # serialization failure (the trigger's word), deadlock
@@ -61,13 +60,6 @@ def must_be(terminal: Terminal, *statuses: TerminalStatus) -> None:
             f"{terminal}は、いま「{terminal.get_status_display()}」です。"
             f"この操作は「{wanted}」の端末だけにできます。"
         )
-
-
-def must_have(person: Staff, permission: str, at: datetime) -> None:
-    """Refuse somebody whose posting of the moment does not carry a permission."""
-    if not queries.may(person, permission, at):
-        duty = "端末管理の担当" if permission == MANAGE else "端末の受け渡しの担当"
-        raise ValidationError(f"この操作は{duty}だけができます。担当へ依頼してください。")
 
 
 def must_not_be_under_way(terminal: Terminal) -> None:

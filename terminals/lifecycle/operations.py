@@ -1,6 +1,6 @@
 """The transitions of a terminal's life, one operation each. The journal moves the status; the database agrees.
 
-Every one raises ValidationError with words that say what to do, and then nothing has changed.
+Every one raises ValidationError, or OutsideDuty, with words that say what to do, and then nothing has changed.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from accesscontrol import changes
+from accesscontrol.duties import may, must_have
 from accesscontrol.models import Organisation, Staff
-from terminals.choices import EventKind, HandoverKind, TerminalStatus
+from terminals.choices import KEEP, MANAGE, EventKind, HandoverKind, TerminalStatus
 from terminals.lifecycle import effects, journal, queries
 from terminals.lifecycle.rules import Destination, check_entry, class_at
 from terminals.models import (
@@ -24,7 +25,6 @@ from terminals.models import (
     Place,
     Terminal,
 )
-from terminals.registers import KEEP, MANAGE
 
 IN_USE = (TerminalStatus.CONFIGURING, TerminalStatus.DEPLOYED, TerminalStatus.RELOCATING)
 
@@ -47,6 +47,8 @@ def take_over(
 
     Nothing is put right here: what does not fit is for the reconciliation to find.
     """
+    if by is not None:
+        must_have(by, MANAGE, at)
     period = DateTimeTZRange(since, None, "[)")
     with transaction.atomic():
         if inherited.lu:
@@ -77,7 +79,7 @@ def take_over(
 
 def receive(terminal: Terminal, *, reason: str = "", by: Staff, at: datetime) -> LifeEvent:
     """調達→在庫: a delivered terminal is in the store."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     with journal.step(terminal, by=by) as held:
         journal.must_be(held, TerminalStatus.PROCURED)
         return journal.enter(held, EventKind.RECEIVED, TerminalStatus.IN_STOCK, by=by, at=at, reason=reason)
@@ -87,7 +89,7 @@ def configure(
     terminal: Terminal, *, to: Destination, lu: str, reason: str = "", by: Staff, at: datetime
 ) -> LifeEvent:
     """在庫・再利用可→設定中: give a fresh LU, whose class follows from the destination (TRM-03, TRM-04, TRM-05)."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     check_entry(to.who_can_enter, to.controls)
     with journal.step(terminal, by=by) as held:
         journal.must_be(held, TerminalStatus.IN_STOCK, TerminalStatus.REUSABLE)
@@ -128,7 +130,7 @@ def _register(terminal: Terminal, lu: str, terminal_class: str, *, by: Staff, at
 
 def hand_over(terminal: Terminal, *, reason: str, by: Staff, at: datetime) -> Handover:
     """設定中: give a configured terminal to its destination. Whoever has set it does not hand it over."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     with journal.step(terminal, by=by) as held:
         journal.must_be(held, TerminalStatus.CONFIGURING)
         journal.must_not_be_under_way(held)
@@ -185,7 +187,7 @@ def start_move(terminal: Terminal, *, to: Destination, reason: str, by: Staff, a
 
 
 def _must_keep_or_hold(terminal: Terminal, by: Staff, at: datetime) -> None:
-    if not (queries.may(by, KEEP, at) or queries.holds(by, terminal, at)):
+    if not (may(by, KEEP, at) or queries.holds(by, terminal, at)):
         raise ValidationError("配備先の会社の人か、端末の受け渡しの担当だけができます。")
 
 
@@ -211,7 +213,7 @@ def _must_stay_on_its_side(terminal: Terminal, to: Destination, at: datetime) ->
 
 def approve_move(handover: Handover, *, by: Staff, at: datetime) -> Handover:
     """Approve a move. Whoever asked for it does not approve it (TRM-05)."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with journal.step(handover.terminal, by=by):
         found = _open(handover)
         if found.kind != HandoverKind.MOVE:
@@ -283,7 +285,7 @@ def _close(handover: Handover, reason: str, at: datetime) -> None:
 
 def delete_lu(terminal: Terminal, *, by: Staff, at: datetime) -> LuDeletion:
     """End every LU registration of a terminal that is not in use; somebody else reads it back (measure d-1)."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with journal.step(terminal, by=by) as held:
         if held.status in IN_USE:
             raise ValidationError(f"{held}は「{held.get_status_display()}」です。先に返却してください。")
@@ -296,7 +298,7 @@ def delete_lu(terminal: Terminal, *, by: Staff, at: datetime) -> LuDeletion:
 
 def confirm_lu_deletion(terminal: Terminal, *, by: Staff, at: datetime) -> LuDeletion:
     """返却→LU削除確認: read the registrations back; only "none" closes a deletion (TRM-02)."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     with journal.step(terminal, by=by) as held:
         found = queries.open_deletion(held)
         if found is None:
@@ -325,7 +327,7 @@ def confirm_lu_deletion(terminal: Terminal, *, by: Staff, at: datetime) -> LuDel
 
 def clear_for_reuse(terminal: Terminal, *, reason: str = "", by: Staff, at: datetime) -> LifeEvent:
     """LU削除確認→再利用可: judged fit to be set again, from nothing."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with journal.step(terminal, by=by) as held:
         journal.must_be(held, TerminalStatus.LU_DELETED)
         journal.must_have_no_lu(held, at)
@@ -334,7 +336,7 @@ def clear_for_reuse(terminal: Terminal, *, reason: str = "", by: Staff, at: date
 
 def retire(terminal: Terminal, *, reason: str, by: Staff, at: datetime) -> LifeEvent:
     """在庫・LU削除確認・再利用可→廃棄: the end of a life."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with journal.step(terminal, by=by) as held:
         journal.must_be(held, TerminalStatus.IN_STOCK, TerminalStatus.LU_DELETED, TerminalStatus.REUSABLE)
         journal.must_have_no_lu(held, at)
@@ -343,7 +345,7 @@ def retire(terminal: Terminal, *, reason: str, by: Staff, at: datetime) -> LifeE
 
 def correct(event: LifeEvent, *, reason: str, by: Staff, at: datetime) -> LifeEvent:
     """Take the latest entry back by a new one that names it; what it began ends now, what it ended goes on."""
-    journal.must_have(by, MANAGE, at)
+    must_have(by, MANAGE, at)
     with journal.step(event.terminal, by=by) as held:
         found = queries.latest(held)
         if found is None or found.pk != event.pk:

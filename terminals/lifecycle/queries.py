@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from accesscontrol.choices import PERMISSIONS, OrganisationKind
 from accesscontrol.models import Organisation, Posting, Staff
-from terminals.choices import EventKind, HandoverKind, ZoneKind
+from terminals.choices import KEEP, EventKind, HandoverKind, ZoneKind
 from terminals.models import (
     Deployment,
     Handover,
@@ -19,7 +19,6 @@ from terminals.models import (
     Terminal,
     ZoneOwnership,
 )
-from terminals.registers import KEEP
 
 _ZONE_WORDS = Case(
     *(When(zone_kind=kind, then=Value(str(label))) for kind, label in ZoneKind.choices),
@@ -43,12 +42,6 @@ def choices(at: datetime) -> dict[str, Any]:
 def posting(person: Staff, at: datetime) -> Posting | None:
     """Return where a person works at an instant."""
     return Posting.objects.select_related("organisation").filter(staff=person, during__contains=at).first()
-
-
-def may(person: Staff, permission: str, at: datetime) -> bool:
-    """Tell whether a person's posting of the instant carries a permission."""
-    found = posting(person, at)
-    return found is not None and permission in PERMISSIONS.get(found.duty, ())
 
 
 def company_of(person: Staff, at: datetime) -> Organisation | None:

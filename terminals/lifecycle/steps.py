@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from accesscontrol.duties import may
 from accesscontrol.models import Staff
-from terminals.choices import EventKind, TerminalStatus
+from terminals.choices import KEEP, MANAGE, EventKind, TerminalStatus
 from terminals.lifecycle import forms, operations, queries
 from terminals.lifecycle.rules import Destination
 from terminals.models import Deployment, Handover, LifeEvent, LuDeletion, LuRegistration, Terminal
-from terminals.registers import KEEP, MANAGE
 
 HOLDER = "holder"  # the holding company's people, and those who keep terminals
 
@@ -33,7 +33,7 @@ class Situation:
 
 def situation(terminal: Terminal, person: Staff, at: datetime) -> Situation:
     """Read the situation of a terminal for a person."""
-    held = {permission for permission in (KEEP, MANAGE) if queries.may(person, permission, at)}
+    held = {permission for permission in (KEEP, MANAGE) if may(person, permission, at)}
     if KEEP in held or queries.holds(person, terminal, at):
         held.add(HOLDER)
     setting = queries.configured(terminal)

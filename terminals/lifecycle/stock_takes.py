@@ -8,12 +8,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
 from terminals.changed import ask_for_run
-from terminals.choices import Trigger
-from terminals.lifecycle import journal
+from terminals.choices import KEEP, Trigger
 from terminals.models import Deployment, Place, Sighting, StockTake, Terminal
-from terminals.registers import KEEP
 
 LONGEST_CODE = 40
 
@@ -40,7 +39,7 @@ class Difference:
 
 def begin_stock_take(place: Place, *, by: Staff, at: datetime) -> StockTake:
     """Begin at a place; whoever has one open there goes on with it."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     with transaction.atomic():
         Place.objects.select_for_update().get(pk=place.pk)
         going_on = StockTake.objects.filter(place=place, by=by, finished_at__isnull=True).first()
@@ -49,7 +48,7 @@ def begin_stock_take(place: Place, *, by: Staff, at: datetime) -> StockTake:
 
 def sight(stock_take: StockTake, *, code: str, by: Staff, at: datetime) -> Sighting:
     """Keep a code that was read; read twice it counts once. Number, asset and serial number are codes."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     read = unicodedata.normalize("NFKC", code).strip().upper()
     if not read or len(read) > LONGEST_CODE:
         raise ValidationError("端末番号、資産番号、製造番号のどれかを読み取ってください。")
@@ -68,7 +67,7 @@ def sight(stock_take: StockTake, *, code: str, by: Staff, at: datetime) -> Sight
 
 def finish_stock_take(stock_take: StockTake, *, by: Staff, at: datetime) -> StockTake:
     """Close the list; what was found takes part in the next comparison."""
-    journal.must_have(by, KEEP, at)
+    must_have(by, KEEP, at)
     with transaction.atomic():
         found = _open(stock_take)
         found.finished_at = at

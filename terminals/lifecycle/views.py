@@ -12,12 +12,12 @@ from django.views.decorators.http import require_POST, require_safe
 from django.views.generic import View
 
 from accesscontrol.http import ViewerRequest
+from terminals.choices import KEEP, MANAGE, VIEW
 from terminals.lifecycle import operations, queries, steps
 from terminals.lifecycle import stock_takes as stock
 from terminals.lifecycle.forms import ReasonedForm, StepForm, StockTakeForm
 from terminals.models import Handover, StockTake, Terminal
 from terminals.queries import recognise
-from terminals.registers import KEEP, MANAGE, VIEW
 
 may_view = permission_required(VIEW, raise_exception=True)
 may_manage = permission_required(MANAGE, raise_exception=True)

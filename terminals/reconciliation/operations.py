@@ -1,4 +1,7 @@
-"""Runs, and what people do about discrepancies. Nobody can close one: that is for a later run."""
+"""Runs, and what people do about discrepancies. Nobody can close one: that is for a later run.
+
+Whoever acts manages terminals, or OutsideDuty is raised and nothing has changed.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,8 +10,10 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, connection, transaction
 
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
-from terminals.choices import Outcome, State, Step, Trigger
+from terminals.changed import ask_for_run
+from terminals.choices import MANAGE, Outcome, State, Step, Trigger
 from terminals.models import Discrepancy, DiscrepancyStep, LedgerFile, Run
 from terminals.reconciliation import compare, discrepancies, queries, reactions
 from terminals.reconciliation.rules import Rules, rules
@@ -25,19 +30,33 @@ class RunStopped(Exception):
         self.outcome = outcome
 
 
+def ask(*, is_dry: bool, only_kind: str, by: Staff, at: datetime) -> None:
+    """Have a run made now by the worker. Raises kombu.exceptions.OperationalError when it cannot be asked."""
+    must_have(by, MANAGE, at)
+    ask_for_run(Trigger.ASKED, by=by, is_dry=is_dry, only_kind=only_kind)
+
+
 def reconcile(
-    *,
-    trigger: Trigger,
-    by: Staff | None,
-    at: datetime,
-    is_dry: bool = False,
-    only_kind: str = "",
-    approves: Run | None = None,
+    *, trigger: Trigger, by: Staff | None, at: datetime, is_dry: bool = False, only_kind: str = ""
 ) -> Run:
     """Make one run as of `at` and return it; whatever stops it is in the run, and then nothing has changed.
 
     A dry run and a run that waits keep what they saw, so that a person can judge it.
     """
+    if by is not None:
+        must_have(by, MANAGE, at)
+    return _make(trigger, by, at, is_dry=is_dry, only_kind=only_kind)
+
+
+def _make(
+    trigger: Trigger,
+    by: Staff | None,
+    at: datetime,
+    *,
+    is_dry: bool = False,
+    only_kind: str = "",
+    approves: Run | None = None,
+) -> Run:
     limits = rules()
     run = Run.objects.create(
         started_at=at,
@@ -158,15 +177,17 @@ def _stop(run: Run, outcome: Outcome, message: str, at: datetime) -> None:
 
 def approve(run: Run, *, by: Staff, at: datetime) -> Run:
     """Let a run that waits go through: made again, and applied only when it finds exactly the same."""
+    must_have(by, MANAGE, at)
     if run.outcome != Outcome.WAITING or hasattr(run, "approval"):
         raise ValidationError("この突合は承認を待っていません。")
     if run.asked_by == by:
         raise ValidationError("突合を始めた人は承認できません。別の担当者が確かめてください。")
-    return reconcile(trigger=Trigger.APPROVAL, by=by, at=at, only_kind=run.only_kind, approves=run)
+    return _make(Trigger.APPROVAL, by, at, only_kind=run.only_kind, approves=run)
 
 
 def confirm(found: Discrepancy, *, by: Staff, at: datetime) -> None:
     """Note that a person has looked: 検知・再発 → 確認."""
+    must_have(by, MANAGE, at)
     with transaction.atomic():
         _move(_open(found), {State.DETECTED, State.RECURRED}, State.CONFIRMED)
         _step(found, Step.CONFIRMED, "", by, at)
@@ -174,6 +195,7 @@ def confirm(found: Discrepancy, *, by: Staff, at: datetime) -> None:
 
 def begin_correction(found: Discrepancy, *, words: str, by: Staff, at: datetime) -> None:
     """Note that it is being put right: → 是正中, with what is done."""
+    must_have(by, MANAGE, at)
     if not words:
         raise ValidationError("是正の内容を入力してください。")
     with transaction.atomic():
@@ -183,6 +205,7 @@ def begin_correction(found: Discrepancy, *, words: str, by: Staff, at: datetime)
 
 def assign(found: Discrepancy, *, owner: Staff, by: Staff, at: datetime) -> None:
     """Give a discrepancy to a person."""
+    must_have(by, MANAGE, at)
     with transaction.atomic():
         locked = _open(found)
         locked.owner = owner
@@ -192,6 +215,7 @@ def assign(found: Discrepancy, *, owner: Staff, by: Staff, at: datetime) -> None
 
 def add_note(found: Discrepancy, *, words: str, by: Staff, at: datetime) -> None:
     """Add to the story of a discrepancy."""
+    must_have(by, MANAGE, at)
     if not words:
         raise ValidationError("経緯を入力してください。")
     _step(found, Step.NOTED, words, by, at)
@@ -199,6 +223,7 @@ def add_note(found: Discrepancy, *, words: str, by: Staff, at: datetime) -> None
 
 def except_until(found: Discrepancy, *, until: datetime, reason: str, by: Staff, at: datetime) -> None:
     """Approve an exception that ends by itself; the owner cannot approve it."""
+    must_have(by, MANAGE, at)
     if not at < until <= at + LONGEST_EXCEPTION:
         raise ValidationError(f"例外の期限は、これから{LONGEST_EXCEPTION.days}日以内にしてください。")
     if not reason:

@@ -15,19 +15,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from kombu.exceptions import OperationalError
 
+from accesscontrol.choices import REVIEW
 from accesscontrol.http import ViewerRequest
 from audit.cells import neutralise
 from terminals import notices
-from terminals.changed import ask_for_run
-from terminals.choices import Kind, Outcome, TerminalClass, Trigger
+from terminals.choices import MANAGE, VIEW, Kind, Outcome, TerminalClass
 from terminals.models import Discrepancy, Run, Terminal
 from terminals.reconciliation import board as cards
 from terminals.reconciliation import exposure, forms, operations, queries
 from terminals.reconciliation.rules import STEPS
-from terminals.registers import MANAGE, VIEW
 
 PER_PAGE = 50
-REVIEW = "accesscontrol.review_alerts"
 may_manage = permission_required(MANAGE, raise_exception=True)
 
 
@@ -90,7 +88,7 @@ def ask(request: ViewerRequest) -> HttpResponse:
         messages.error(request, "規則の指定が正しくありません。一覧から選んでください。")
         return redirect("reconciliation")
     try:
-        ask_for_run(Trigger.ASKED, by=request.user, **form.cleaned_data)
+        operations.ask(by=request.user, at=request.at, **form.cleaned_data)
     except OperationalError:
         messages.error(request, "いまは処理を受け付けられません。しばらくしてからやり直してください。")
         return redirect("reconciliation")

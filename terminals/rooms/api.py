@@ -14,8 +14,7 @@ from rest_framework.views import APIView
 from accesscontrol.authentication import HasPermission, viewer_of
 from accesscontrol.http import problem
 from audit.textfile import Unreadable
-from terminals.choices import Channel
-from terminals.registers import KEEP
+from terminals.choices import KEEP, Channel
 from terminals.rooms import operations
 from terminals.rooms.exchange import HEADER
 

@@ -13,12 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accesscontrol import changes
+from accesscontrol.choices import REVIEW
+from accesscontrol.duties import must_have
 from accesscontrol.models import Staff
 from accesscontrol.operations import raise_alert
 from audit.queries import points_shown
 from audit.textfile import RowError
 from terminals.changed import ask_for_presence, ask_for_run
-from terminals.choices import Channel, Trigger
+from terminals.choices import KEEP, MANAGE, Channel, Trigger
 from terminals.models import (
     Deployment,
     PresenceFinding,
@@ -78,8 +80,9 @@ def assign_zone(
     """Save whose zone a place is and suspend, in the same transaction, what contradicts it now (TRM-05).
 
     `ends_current` ends the owner in force where the new one begins. A change dated later stops nothing
-    yet: the claims refuse from that instant, and judge_zones suspends. Raises ValidationError.
+    yet: the claims refuse from that instant, and judge_zones suspends. Raises ValidationError or OutsideDuty.
     """
+    must_have(by, MANAGE, at)
     with transaction.atomic():
         touched = _save_ownership(ownership, ends_current=ends_current, by=by, at=at)
         stopped = _judge(touched, at=at)
@@ -92,8 +95,9 @@ def foresee_zone(
 ) -> list[Stop]:
     """Say what assign_zone would stop, now or at its later date, by doing it and taking it back.
 
-    Raises ValidationError as assign_zone does.
+    Raises ValidationError and OutsideDuty as assign_zone does.
     """
+    must_have(by, MANAGE, at)
     tried = copy.copy(ownership)
     with transaction.atomic():
         touched = _save_ownership(tried, ends_current=ends_current, by=by, at=at)
@@ -151,13 +155,15 @@ def _tell_of_stop(terminal: Terminal, fault: str, *, at: datetime) -> None:
 
 
 def admit(admission: RoomAdmission, *, by: Staff, at: datetime) -> None:
-    """Put a company or a person on a room's admission list. Raises ValidationError."""
+    """Put a company or a person on a room's admission list. Raises ValidationError or OutsideDuty."""
+    must_have(by, MANAGE, at)
     changes.record(admission, by=by, at=at)
     ask_for_presence()
 
 
 def end_admission(admission: RoomAdmission, *, by: Staff, at: datetime) -> None:
     """End an admission now; one that has ended stays, one that has not begun is taken off the list."""
+    must_have(by, MANAGE, at)
     begins, ends = admission.during.lower, admission.during.upper
     if ends is not None and ends <= at:
         return
@@ -177,8 +183,11 @@ def take_entries(
 ) -> Taken:
     """Take a delivery of entry records, all or nothing; a file that is here already changes nothing.
 
-    Raises textfile.Unreadable for a file that cannot be read, EntriesRefused for wrong rows.
+    Raises textfile.Unreadable for a file that cannot be read, EntriesRefused for wrong rows, OutsideDuty
+    for somebody who does not keep terminals.
     """
+    if by is not None:
+        must_have(by, KEEP, at)
     sha256 = hashlib.sha256(content).hexdigest()
     sheet = read(content)
     with transaction.atomic():
@@ -309,6 +318,7 @@ def _tell_of_finding(finding: PresenceFinding, *, at: datetime) -> None:
 
 def review(finding: PresenceFinding, *, words: str, by: Staff, at: datetime) -> bool:
     """Note what an officer found out about a finding; the first words stand. Return whether these are they."""
+    must_have(by, REVIEW, at)
     open_one = PresenceFinding.objects.filter(pk=finding.pk, reviewed_at__isnull=True)
     return bool(open_one.update(reviewed_at=at, reviewed_by=by, review=words))
 

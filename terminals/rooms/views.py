@@ -15,15 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accesscontrol.choices import REVIEW
 from accesscontrol.http import ViewerRequest
 from accesscontrol.registry import RegisterEdit, history
 from audit.textfile import Unreadable
-from terminals.choices import Channel
+from terminals.choices import KEEP, MANAGE, VIEW, Channel
 from terminals.models import Place, PresenceFinding, RoomAdmission, ZoneOwnership
-from terminals.registers import KEEP, MANAGE, VIEW
 from terminals.rooms import forms, operations, queries, rules
 
-REVIEW = "accesscontrol.review_alerts"
 MOST = 200
 NAMED = 20
 may_manage = permission_required(MANAGE, raise_exception=True)

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from accesscontrol import changes
 from accesscontrol.models import Organisation, Posting, Staff
-from terminals import operations as terminal_desk
 from terminals.models import Building, Deployment, Place, Terminal, ZoneOwnership
 from tests.people import ALWAYS, Person
 from tests.terminals.pages import form_of, refused, text
@@ -149,7 +148,7 @@ class TestHistory:
         assert (entry.actor, entry.timestamp) == (who, self.AT)
 
     def test_names_nobody_where_the_system_itself_stopped_a_terminal(self, region):
-        terminal_desk.suspend(region.nw_terminal, reason="食い違い", by=None, at=self.AT)
+        changes.suspend(region.nw_terminal, reason="食い違い", by=None, at=self.AT)
         entry = LogEntry.objects.get_for_object(region.nw_terminal).latest("id")
         assert (entry.actor, entry.timestamp) == (None, self.AT)
 

@@ -115,10 +115,10 @@ CHANGES: dict[str, Callable[[Work], object]] = {
     "the room goes to the other company": lambda w: _zone(w, kind=w.other_side),
     "the terminal is returned": lambda w: is_returned(w.terminal),
     "the terminal is suspended": lambda w: terminal_desk.suspend(
-        w.terminal, reason="点検", by=None, at=timezone.now()
+        w.terminal, reason="点検", by=w.region.cards["terminal_admin"].staff, at=timezone.now()
     ),
     "the device is revoked": lambda w: terminal_desk.revoke_devices(
-        w.terminal, reason="点検", at=timezone.now()
+        w.terminal, reason="点検", by=None, at=timezone.now()
     ),
 }
 

@@ -8,12 +8,19 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accesscontrol.choices import Duty
+from accesscontrol.duties import OutsideDuty
 from accesscontrol.models import Organisation, Staff
 from terminals.choices import EntryControl
 from terminals.lifecycle import operations
 from terminals.lifecycle.rules import Destination
 from terminals.models import Handover, LifeEvent, Place, Terminal
 from tests.people import Region, make_card
+
+
+def another_admin(region: Region) -> Staff:
+    """東, who manages terminals beside 林."""
+    card = make_card("1000000033", region.nw, "N-10033", "東 直樹", "情報システム室", Duty.TERMINAL_ADMIN)
+    return card.staff
 
 
 @dataclass
@@ -25,7 +32,7 @@ class Life:
 
     @classmethod
     def begins(cls, region: Region) -> "Life":
-        make_card("1000000033", region.nw, "N-10033", "東 直樹", "情報システム室", Duty.TERMINAL_ADMIN)
+        another_admin(region)
         return cls(region, timezone.now() - timedelta(days=30))
 
     def person(self, who: str) -> Staff:
@@ -137,3 +144,8 @@ def status(terminal: Terminal) -> str:
 def refused(words: str):
     """The step is refused, and the words say why."""
     return pytest.raises(ValidationError, match=words)
+
+
+def outside_duty(words: str):
+    """The step is not this person's to take, and the words say whose it is."""
+    return pytest.raises(OutsideDuty, match=words)

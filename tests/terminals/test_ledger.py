@@ -13,6 +13,7 @@ from terminals.ledger import exchange, operations, queries
 from terminals.ledger.exchange import LedgerRow
 from terminals.ledger.operations import LedgerRefused, accept, receive, refuse
 from terminals.models import LedgerError, LedgerFile, LedgerLine, Notice, Terminal
+from tests.terminals.life import another_admin
 
 TODAY = timezone.localdate()
 PLAIN = LedgerRow(
@@ -44,6 +45,11 @@ def segawa(region):
 @pytest.fixture
 def hayashi(region):
     return region.cards["terminal_admin"].staff
+
+
+@pytest.fixture
+def azuma(region):
+    return another_admin(region)
 
 
 @pytest.fixture
@@ -226,11 +232,11 @@ class TestBrakes:
         ],
     )
     def test_more_change_than_usual_without_a_reason_or_by_its_deliverer(
-        self, deliver, segawa, hayashi, rows, words
+        self, deliver, azuma, hayashi, rows, words
     ):
-        file = deliver(csv(rows))
+        file = deliver(csv(rows), by=hayashi)
         assert file.state == FileState.CHECKED
-        for by, reason in ((hayashi, ""), (hayashi, "　"), (segawa, "移設のため"), (None, "移設のため")):
+        for by, reason in ((azuma, ""), (azuma, "　"), (hayashi, "移設のため"), (None, "移設のため")):
             with pytest.raises(LedgerRefused) as refused:
                 applied(file, by, accept_anyway=reason)
             assert words in str(refused.value)

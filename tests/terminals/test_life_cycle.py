@@ -14,7 +14,7 @@ from terminals.models import (
     ZoneOwnership,
 )
 from tests.people import OTHER_LOW, make_terminal
-from tests.terminals.life import Life, refused, status
+from tests.terminals.life import Life, outside_duty, refused, status
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ class TestWholeLife:
 class TestReceive:
     def test_is_for_those_who_keep_terminals(self, life):
         terminal = life.bought()
-        with refused("受け渡しの担当だけ"):
+        with outside_duty("端末管理か、端末管理の受託の担当だけ"):
             operations.receive(terminal, by=life.onishi, at=life.then())
         assert status(terminal) == "procured"
 
@@ -136,7 +136,7 @@ class TestConfigure:
 
     def test_is_not_for_those_who_hand_over(self, life):
         terminal = life.in_stock()
-        with refused("端末管理の担当だけ"):
+        with outside_duty("端末管理の担当だけ"):
             operations.configure(
                 terminal, to=life.to("nw", "nw"), lu="LU0777", by=life.segawa, at=life.then()
             )

@@ -19,7 +19,7 @@ from terminals.models import (
 )
 from terminals.operations import issue_enrolment_code
 from tests.people import make_terminal
-from tests.terminals.life import Life, refused, status
+from tests.terminals.life import Life, outside_duty, refused, status
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ class TestReturn:
         terminal = life.deployed()
         region.person("nw_clerk").sits_at(terminal)
         TerminalCertificate.objects.create(terminal=terminal, fingerprint="a" * 64, registered_at=life.at)
-        issue_enrolment_code(terminal, by="試験", at=life.at)
+        issue_enrolment_code(terminal, by=None, at=life.at)
         life.accepts(life.gives_back(terminal), life.segawa)
         assert LuDeletion.objects.get(terminal=terminal).opened_at == life.at
         assert queries.deployment(terminal, life.at) is None
@@ -159,7 +159,7 @@ class TestCorrection:
 
     def test_is_not_for_those_who_hand_over(self, life):
         terminal = life.in_stock()
-        with refused("端末管理の担当だけ"):
+        with outside_duty("端末管理の担当だけ"):
             operations.correct(queries.latest(terminal), reason="x", by=life.segawa, at=life.then())
 
 

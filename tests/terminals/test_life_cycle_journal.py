@@ -14,6 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from accesscontrol.duties import OutsideDuty
 from terminals.choices import TRANSITIONS, EventKind, TerminalStatus
 from terminals.lifecycle import journal, operations, queries
 from terminals.lifecycle.rules import class_at
@@ -283,6 +284,8 @@ def tries(life: Life, terminal: Terminal, step: tuple[str, ...]) -> None:
         steps[what]()
     except ValidationError as error:
         assert error.messages
+    except OutsideDuty as error:
+        assert "担当だけができます" in str(error)
 
 
 def holds_together(terminal: Terminal, at) -> None:

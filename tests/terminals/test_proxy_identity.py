@@ -140,7 +140,7 @@ class TestBehindProxy:
         assert "NW-0118" in clerk.gets("/start/", headers=through_proxy()).content.decode()
 
     def test_there_is_no_enrolment_by_code(self, region, proxied):
-        code = operations.issue_enrolment_code(region.retail_terminal, by="試験", at=timezone.now())
+        code = operations.issue_enrolment_code(region.retail_terminal, by=None, at=timezone.now())
         page = Client().get("/terminal/", headers=through_proxy("", verify="NONE")).content.decode()
         assert "端末証明書で確認しています" in page
         assert "T-101" in page

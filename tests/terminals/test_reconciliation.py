@@ -24,6 +24,7 @@ from terminals.reconciliation import operations
 from terminals.reconciliation.queries import open_discrepancies
 from tests.people import SINCE, make_terminal
 from tests.terminals.ledgers import Line, code_of, honest_lines, ledger_in_force
+from tests.terminals.life import another_admin
 
 
 @pytest.fixture
@@ -285,12 +286,12 @@ class TestLife:
         with_line(at, "NW-0118", user_number="R-20001")
         run(at)
         (one,) = open_discrepancies()
-        admin, desk = audited.cards["terminal_admin"].staff, audited.cards["terminal_contractor"].staff
+        admin, other = audited.cards["terminal_admin"].staff, another_admin(audited)
         operations.assign(one, owner=admin, by=admin, at=at)
         until = at + timedelta(days=3)
         with pytest.raises(Exception, match="担当者は自分の例外を承認できません"):
             operations.except_until(one, until=until, reason="応援", by=admin, at=at)
-        operations.except_until(one, until=until, reason="応援", by=desk, at=at)
+        operations.except_until(one, until=until, reason="応援", by=other, at=at)
         terminal = Terminal.objects.get(number="NW-0118")
         terminal.suspended_at, terminal.suspended_reason = None, ""
         terminal.save()
@@ -326,7 +327,7 @@ class TestBrakes:
     ):
         settings.RECONCILIATION = settings.RECONCILIATION | {"mass_least": 0, "mass_share": 0}
         with_line(at, "NW-0118", user_number="R-20001")
-        asked, other = audited.cards["terminal_admin"].staff, audited.cards["terminal_contractor"].staff
+        asked, other = audited.cards["terminal_admin"].staff, another_admin(audited)
         waiting = operations.reconcile(trigger=Trigger.ASKED, by=asked, at=at)
         assert waiting.outcome == Outcome.WAITING
         assert [c.terminal_number for c in waiting.changes.all()] == ["NW-0118"]
@@ -340,7 +341,7 @@ class TestBrakes:
     def test_an_approval_of_something_that_has_become_another_changes_nothing(self, audited, at, settings):
         settings.RECONCILIATION = settings.RECONCILIATION | {"mass_least": 0, "mass_share": 0}
         with_line(at, "NW-0118", user_number="R-20001")
-        asked, other = audited.cards["terminal_admin"].staff, audited.cards["terminal_contractor"].staff
+        asked, other = audited.cards["terminal_admin"].staff, another_admin(audited)
         waiting = operations.reconcile(trigger=Trigger.ASKED, by=asked, at=at)
         with_line(at, "NW-0001", user_number="R-20001")
         made = operations.approve(waiting, by=other, at=at)
