@@ -105,6 +105,7 @@ class Channel(TextChoices):
     UPLOAD = "upload", "画面"
     FOLDER = "folder", "受信フォルダー"
     API = "api", "API"
+    COMMAND = "command", "コマンド"
 
 
 class FileState(TextChoices):

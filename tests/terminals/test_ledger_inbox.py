@@ -123,6 +123,7 @@ class TestCommand:
         (folder / "x.csv").write_bytes(csv(ledger()))
         call_command("receive_ledger", str(folder / "x.csv"), "--as-of", str(TODAY), "--accept")
         assert capsys.readouterr().out == "20行（cp932）：反映済み\n"
+        assert LedgerFile.objects.get().get_channel_display() == "コマンド"
         assert queries.in_force(timezone.now()).as_of == TODAY
 
     def test_without_the_word_it_waits_for_a_person(self, folder, capsys):

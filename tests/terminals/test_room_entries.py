@@ -218,6 +218,7 @@ class TestCommand:
         call_command("import_room_entries", str(path))
         assert "1行を受け取りました" in capsys.readouterr().out
         assert RoomEntry.objects.get().entered_at == TEN
+        assert RoomEntryFile.objects.get().get_channel_display() == "コマンド"
 
     def test_names_the_faults_and_takes_nothing(self, region, tmp_path, capsys):
         path = tmp_path / "gate.csv"

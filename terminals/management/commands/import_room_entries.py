@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(f"{path} が見つかりません。")
         try:
             taken = operations.take_entries(
-                path.read_bytes(), file_name=path.name, channel=Channel.FOLDER, by=None, at=timezone.now()
+                path.read_bytes(), file_name=path.name, channel=Channel.COMMAND, by=None, at=timezone.now()
             )
         except Unreadable as error:
             raise CommandError(str(error)) from error

@@ -36,7 +36,7 @@ class Command(BaseCommand):
                 stream,
                 file_name=path.name,
                 as_of=options["as_of"],
-                channel=Channel.FOLDER,
+                channel=Channel.COMMAND,
                 by=None,
                 at=at,
             )
