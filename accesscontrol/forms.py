@@ -36,7 +36,20 @@ class PurposeForm(forms.Form):
     next = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
-class PeriodForm(forms.ModelForm[Any]):
+class RowForm(forms.ModelForm[Any]):
+    """A row of a register; where nothing is chosen yet, each list says in words what that means."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            words = "選んでください" if field.required else "なし"
+            if isinstance(field, forms.ModelChoiceField) and field.empty_label is not None:
+                field.empty_label = words
+            elif isinstance(field, forms.TypedChoiceField):
+                field.choices = [(value, label if value else words) for value, label in field.choices]  # type: ignore[misc, union-attr]
+
+
+class PeriodForm(RowForm):
     """A row with a half-open period, asked as its two ends in Japan time."""
 
     period_field: ClassVar[str] = "during"
@@ -57,12 +70,6 @@ class PeriodForm(forms.ModelForm[Any]):
         if period := getattr(self.instance, self.period_field, None):
             self.initial.setdefault("since", period.lower)
             self.initial.setdefault("until", period.upper)
-        for field in self.fields.values():
-            words = "選んでください" if field.required else "なし"
-            if isinstance(field, forms.ModelChoiceField) and field.empty_label is not None:
-                field.empty_label = words
-            elif isinstance(field, forms.TypedChoiceField):
-                field.choices = [(value, label if value else words) for value, label in field.choices]  # type: ignore[misc, union-attr]
 
     def clean(self) -> dict[str, Any]:
         """Turn the two ends into the period, so that the model's constraints see it."""
@@ -76,7 +83,7 @@ class PeriodForm(forms.ModelForm[Any]):
         return given
 
 
-class NumberedForm(forms.ModelForm[Any]):
+class NumberedForm(RowForm):
     """A row with a number, which is shown and no longer typed once it is saved."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -86,7 +93,7 @@ class NumberedForm(forms.ModelForm[Any]):
             self.fields["number"].help_text = "登録した後は変えられません。"
 
 
-class OrganisationForm(forms.ModelForm[Organisation]):
+class OrganisationForm(RowForm):
     """組織."""
 
     class Meta:

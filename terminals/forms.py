@@ -4,7 +4,7 @@ import re
 
 from django import forms
 
-from accesscontrol.forms import NumberedForm, PeriodForm
+from accesscontrol.forms import NumberedForm, PeriodForm, RowForm
 from terminals.choices import BulkStep
 from terminals.models import (
     Building,
@@ -23,7 +23,7 @@ class TerminalForm(NumberedForm):
         fields = ("number", "asset_number", "serial_number")
 
 
-class BuildingForm(forms.ModelForm[Building]):
+class BuildingForm(RowForm):
     """建物."""
 
     class Meta:
@@ -31,7 +31,7 @@ class BuildingForm(forms.ModelForm[Building]):
         fields = ("code", "name", "address", "keeper")
 
 
-class PlaceForm(forms.ModelForm[Place]):
+class PlaceForm(RowForm):
     """室・区画."""
 
     clock_offset = forms.IntegerField(

@@ -37,6 +37,16 @@ class TestAdministrator:
         assert "調達" in page
         assert "在庫に受け入れる" in page
 
+    @pytest.mark.parametrize(
+        ("register", "words"),
+        [("buildings", "なし"), ("places", "選んでください"), ("organisations", "選んでください")],
+    )
+    def test_reads_in_words_what_choosing_nothing_means(self, region, admin, register, words):
+        who = region.card_desk() if register == "organisations" else admin
+        page = text(who.gets(f"/{register}/new/"))
+        assert "-----" not in page
+        assert f'<option value="" selected>{words}</option>' in page
+
     def test_finds_a_row_by_a_part_of_it(self, admin):
         for register, words, found in (
             ("terminals", "0412", "RT-0412"),
