@@ -8,6 +8,7 @@ from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from accesscontrol.http import NOT_SHOWN
 from accesscontrol.viewer import Viewer
 
 
@@ -36,6 +37,7 @@ class MayInquire(BasePermission):
     """Open to viewers whose clearance shows customer information."""
 
     message = "いまの所属の業務では、お客さま情報を照会できません。"
+    code = NOT_SHOWN
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether customer information may be shown at all."""

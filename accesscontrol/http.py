@@ -17,6 +17,7 @@ from audit.log import LogUnavailable
 
 SESSION_COOKIE = "eigyo_session"
 API_PREFIX = "/api/"
+NOT_SHOWN = "not_shown"  # the API's word for a refusal to show customer information
 
 
 class EigyoRequest(HttpRequest):

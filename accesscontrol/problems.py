@@ -7,12 +7,12 @@ from django.http import Http404, HttpResponse
 from rest_framework import exceptions
 
 from accesscontrol.duties import OutsideDuty
-from accesscontrol.http import problem
+from accesscontrol.http import NOT_SHOWN, problem
 
 TITLES = {
     400: "要求の内容に誤りがあります",
     401: "利用が始まっていません",
-    403: "照会できません",
+    403: "この操作は、いまの所属の業務に含まれていません",
     404: "見つかりません",
     405: "この操作はできません",
     406: "返せる形式がありません",
@@ -28,7 +28,9 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
     if isinstance(error, OutsideDuty):
         error = exceptions.PermissionDenied(str(error))
     if isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied("いまの所属の業務では、お客さま情報を照会できません。")
+        error = exceptions.PermissionDenied(
+            "いまの所属の業務では、お客さま情報を照会できません。", code=NOT_SHOWN
+        )
     if not isinstance(error, exceptions.APIException):
         return None
     status = error.status_code
@@ -38,7 +40,8 @@ def problem_details(error: Exception, context: dict[str, Any]) -> HttpResponse |
         detail = "誤りのある項目を直して、もう一度送ってください。"
     else:
         detail = str(error.detail)
-    answer = problem(status, TITLES.get(status, "要求を処理できません"), detail=detail, **more)
+    title = "照会できません" if error.get_codes() == NOT_SHOWN else TITLES.get(status, "要求を処理できません")
+    answer = problem(status, title, detail=detail, **more)
     if status == 401:
         answer["WWW-Authenticate"] = "Bearer"
     if isinstance(error, exceptions.MethodNotAllowed):

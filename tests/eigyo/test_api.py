@@ -112,6 +112,8 @@ def test_office_duties_get_no_customer_from_the_api(region, who):
     person = region.person(who).sits_at(region.office_terminal).signs_in("other")
     answer = person.gets(f"{POINTS}/{OWN_LOW}")
     assert answer.status_code == 403
+    assert answer.json()["title"] == "照会できません"
+    assert answer.json()["detail"] == "いまの所属の業務では、お客さま情報を照会できません。"
     assert "髙橋" not in answer.content.decode()
 
 

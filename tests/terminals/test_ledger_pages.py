@@ -229,6 +229,9 @@ class TestProgram:
     def test_another_duty_is_refused(self, region, who):
         answer = self.sends(getattr(region, who)(), csv(ledger()))
         assert (answer.status_code, answer.headers["Content-Type"]) == (403, "application/problem+json")
+        told = answer.json()
+        assert told["title"] == "この操作は、いまの所属の業務に含まれていません"
+        assert told["detail"] == "いまの所属の業務では、端末配備先情報を届けられません。"
         assert not LedgerFile.objects.exists()
 
     def test_an_outsider_and_a_terminal_without_a_card_are_unknown(self, region):

@@ -204,6 +204,7 @@ class TestProgram:
         clerk = region.nw_clerk()
         answer = clerk.client.post(self.ADDRESS, sheet(), content_type="text/csv")
         assert answer.status_code == 403
+        assert answer.json()["title"] == "この操作は、いまの所属の業務に含まれていません"
         assert "入退室記録を届けられません" in answer.json()["detail"]
 
     def test_is_let_in_by_no_other_content_type(self, region, keeper):
