@@ -14,6 +14,7 @@ from accesscontrol.models import Staff, WorkSession
 from accesscontrol.situation import Situation, TerminalFacts, terminal_clearance
 from accesscontrol.viewer import Viewer
 from audit.log import LogUnavailable
+from audit.queries import SearchUnavailable
 
 SESSION_COOKIE = "eigyo_session"
 API_PREFIX = "/api/"
@@ -154,6 +155,9 @@ def unavailable(request: Any, error: Exception) -> HttpResponse:
     title = "いまは照会できません"
     cause = "閲覧記録を書き込めない" if isinstance(error, LogUnavailable) else "データベースを利用できない"
     detail = f"{cause}ため、情報を表示できません。しばらくしてからやり直してください。"
+    if isinstance(error, SearchUnavailable):
+        title = "いまは閲覧記録をさがせません"
+        detail = "検索用のデータベースが応答しません。閲覧の記録は続いています。しばらくしてからやり直してください。"
     if wants_json(request):
         answer: HttpResponse = problem(503, title, detail=detail, code="S-503")
     else:

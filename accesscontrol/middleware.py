@@ -25,6 +25,7 @@ from accesscontrol.situation import CardFacts, Situation, clearance
 from accesscontrol.viewer import Viewer
 from audit.choices import Action
 from audit.log import LogUnavailable
+from audit.queries import SearchUnavailable
 
 logger = get_logger(__name__)
 Next = Callable[[Any], HttpResponse]
@@ -121,7 +122,7 @@ class ViewerMiddleware:
 
     def process_exception(self, request: Any, error: Exception) -> HttpResponse | None:
         """Fail closed: no log, no database, no right in the database → nothing is shown."""
-        if isinstance(error, LogUnavailable | DatabaseFailure):
+        if isinstance(error, LogUnavailable | SearchUnavailable | DatabaseFailure):
             cause = getattr(error.__cause__, "sqlstate", None)
             logger.error("fail_closed", error=type(error).__name__, sqlstate=cause)
             return http.unavailable(request, error)

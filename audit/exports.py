@@ -105,7 +105,7 @@ def ask(wish: Wish, *, by: Actor, at: datetime, request: str) -> int:
     if not settings.READ_LOG_EXPORTS:
         raise ExportRefused("EIGYO_LOG_EXPORTS に出力先のフォルダーを設定してください。")
     condition = replace(wish.condition, until=min(wish.condition.until, at))
-    rows = queries.entries(condition).count()
+    rows = queries.entries(condition, alias=queries.PRIMARY).count()
     if not rows:
         raise ExportRefused("条件に当てはまる記録がありません。")
     _refuse_too_many(rows)
@@ -238,9 +238,9 @@ def _proven() -> Proven:
 
 def _rows(export: Export, proven: Proven) -> Iterator[Row]:
     """Yield what was in the log when the request was made; a late commit may have joined it since."""
-    entries = queries.entries(export.condition)
+    entries = queries.entries(export.condition, alias=queries.PRIMARY)
     _refuse_too_many(entries.count())
-    yield from records.sealed(entries, size=proven.size, alias=queries.ALIAS)
+    yield from records.sealed(entries, size=proven.size, alias=queries.PRIMARY)
 
 
 def _refuse_too_many(rows: int) -> None:

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from django.db import connections
 from django.utils import timezone
 
-from audit.queries import ALIAS, Condition, entries
+from audit.queries import ALIAS, Condition, entries, searching
 
 NEWEST = 50_000
 TOP = 5
@@ -74,6 +74,7 @@ class Overview:
         return self.masked + self.refused
 
 
+@searching()
 def overview(condition: Condition) -> Overview:
     """Count the newest NEWEST entries of a search."""
     newest = entries(condition).order_by("-logged_at", "-id")[:NEWEST]

@@ -1,13 +1,18 @@
-"""Search of the read log: keyset pages, newest first, and how much of a period the log covers."""
+"""Search of the read log: keyset pages, newest first, and how much of a period the log covers.
+
+Searches may read on a standby of the log (docs/scale.md). What leaves the house, what is decided and what
+alarms reads on the primary, because a standby may be behind.
+"""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 from django.db.models import Q, QuerySet
 
 from audit import flags, words
@@ -15,9 +20,27 @@ from audit.choices import FIELD_LABELS, Action, Flag, Outcome, Purpose
 from audit.entry import Actor
 from audit.models import LogEntry
 
-ALIAS = "log"
+PRIMARY = "log"
+ALIAS = settings.READ_LOG_SEARCH_ALIAS
 NAMES = ("terminal", "card", "person", "point", "purpose", "outcome", "action")
+_COVERAGE = """
+SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1), (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1),
+  pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END
+"""
 _ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
+
+
+class SearchUnavailable(Exception):
+    """The database that searches read on does not answer: HTTP 503, while look-ups and the log go on."""
+
+
+@contextmanager
+def searching() -> Iterator[None]:
+    """Say SearchUnavailable when the searches' database is away or too slow."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise SearchUnavailable from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +129,16 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """For how much of a period there is a log at all, and up to where it is sealed."""
+    """For how much of a period there is a log at all, up to where it is sealed, and, on a standby, received.
+
+    `received` is when the last entry or change that has arrived was committed; None when nothing has yet.
+    """
 
     since: datetime | None
     percent: int
     sealed_until: datetime | None
+    on_standby: bool
+    received: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +154,7 @@ class OwnReading:
     fields: tuple[str, ...]
 
 
+@searching()
 def search(condition: Condition, *, cursor: str | None, rows: int) -> Page:
     """Return one page. A cursor that is not ours reads as the first page."""
     matching = entries(condition)
@@ -138,7 +167,7 @@ def search(condition: Condition, *, cursor: str | None, rows: int) -> Page:
     return Page(lines, older)
 
 
-def entries(condition: Condition) -> QuerySet[LogEntry]:
+def entries(condition: Condition, *, alias: str = ALIAS) -> QuerySet[LogEntry]:
     """Return the entries a condition describes, in no order."""
     where = Q(logged_at__gte=condition.since, logged_at__lt=condition.until)
     for name in NAMES:
@@ -146,12 +175,12 @@ def entries(condition: Condition) -> QuerySet[LogEntry]:
             where &= Q(**{name: value})
     for flag in condition.flags:
         where &= flags.where(flag)
-    return LogEntry.objects.using(ALIAS).filter(where)
+    return LogEntry.objects.using(alias).filter(where)
 
 
 def entry(number: int) -> Line | None:
-    """Return one entry by its number."""
-    found = LogEntry.objects.using(ALIAS).filter(id=number).first()
+    """Return one entry by its number, also when it has only just been written."""
+    found = LogEntry.objects.using(PRIMARY).filter(id=number).first()
     return _line(found) if found else None
 
 
@@ -183,26 +212,28 @@ def times_opened(person: str, point: str, *, since: datetime) -> int:
 
 def points_shown(*, terminal: str, card: str, since: datetime, until: datetime) -> int:
     """Return how many supply points a card had before it on a terminal: listed, opened or printed."""
-    shown = entries(Condition(since=since, until=until, terminal=terminal, card=card)).filter(
+    condition = Condition(since=since, until=until, terminal=terminal, card=card)
+    shown = entries(condition, alias=PRIMARY).filter(
         action__in=[Action.LIST, Action.OPEN, Action.PRINT], point__isnull=False
     )
     return shown.exclude(outcome=Outcome.REFUSED).values("point").distinct().count()
 
 
-def coverage(condition: Condition, *, at: datetime) -> Coverage:
-    """Return how much of the period up to `at` the log covers; before its first entry it says nothing."""
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1),"
-            " (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1)"
-        )
-        first, sealed_until = cursor.fetchone()
+@searching()
+def coverage(condition: Condition, *, at: datetime, alias: str = ALIAS) -> Coverage:
+    """Return how much of the period up to `at` the log covers; before its first entry it says nothing.
+
+    Asked before the entries are read, so that `received` never says more than they show.
+    """
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_COVERAGE)
+        first, *standing = cursor.fetchone()
     until = min(condition.until, at)
     asked = (until - condition.since).total_seconds()
     if first is None or asked <= 0:
-        return Coverage(first, 0, sealed_until)
+        return Coverage(first, 0, *standing)
     there = max((until - max(condition.since, first)).total_seconds(), 0)
-    return Coverage(first, int(there * 100 / asked), sealed_until)
+    return Coverage(first, int(there * 100 / asked), *standing)
 
 
 def default_period(at: datetime) -> tuple[datetime, datetime]:
@@ -210,6 +241,7 @@ def default_period(at: datetime) -> tuple[datetime, datetime]:
     return at - timedelta(days=7), at + timedelta(minutes=1)
 
 
+@searching()
 def estimate(condition: Condition) -> int:
     """Return the planner's estimate of how many entries match, to two digits."""
     plan = json.loads(entries(condition).order_by().explain(format="json"))

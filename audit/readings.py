@@ -9,8 +9,8 @@ from django.db import connections
 
 from audit.choices import FIELD_LABELS, Action, Outcome, Purpose, Withheld
 from audit.models import LogEntry
+from audit.queries import PRIMARY, searching
 
-ALIAS = "log"
 MOST = 2_000
 
 _NEWEST_WORDS = """
@@ -61,19 +61,20 @@ class Readings:
 
 
 def withholdings(*, at: datetime) -> list[Withholding]:
-    """Return what is withheld at an instant, the nearest end first."""
-    with connections[ALIAS].cursor() as cursor:
+    """Return what is withheld at an instant, the nearest end first; it counts from the moment it is said."""
+    with connections[PRIMARY].cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({_NEWEST_WORDS}) newest WHERE until > %s ORDER BY until, subject", [at]
         )
         return [Withholding(Withheld(kind), *rest) for kind, *rest in cursor.fetchall()]
 
 
-def readings(point: str, *, since: datetime, until: datetime, at: datetime) -> Readings:
+@searching()
+def readings(point: str, *, since: datetime, until: datetime, at: datetime, alias: str) -> Readings:
     """Return who read a point: what was shown to somebody, not what was refused."""
     kept_back = withholdings(at=at)
     found = list(
-        LogEntry.objects.using(ALIAS)
+        LogEntry.objects.using(alias)
         .filter(point=point, logged_at__gte=since, logged_at__lt=until)
         .exclude(outcome=Outcome.REFUSED)
         .order_by("-logged_at", "-id")[: MOST + 1]

@@ -46,6 +46,7 @@ def reads(request: LoggedRequest) -> HttpResponse:
         return render(request, "audit/reads.html", {"form": form}, status=400)
     condition = form.condition(request.at)
     _note(request, condition.chosen())
+    coverage = queries.coverage(condition, at=request.at)
     page = queries.search(condition, cursor=request.GET.get("older"), rows=ROWS)
     figures = overview.overview(condition)
     context = {
@@ -60,7 +61,7 @@ def reads(request: LoggedRequest) -> HttpResponse:
         "figures": figures,
         "count": figures.entries if figures.whole else max(figures.entries, queries.estimate(condition)),
         "chart": chart.daily(figures.days),
-        "coverage": queries.coverage(condition, at=request.at),
+        "coverage": coverage,
         "saved": review.saved_conditions(request.viewer.actor.person),
         "save_form": SaveForm(initial={"query": form.query().urlencode()}),
     }
@@ -121,17 +122,17 @@ def points(request: LoggedRequest) -> HttpResponse:
 @may_read
 def point_readings(request: LoggedRequest, point: str) -> HttpResponse:
     """誰が見たか: the readings of one point, with what is withheld marked for the officer."""
-    return _answer(request, point, "audit/point_readings.html", Action.READ_LOG)
+    return _answer(request, point, "audit/point_readings.html", Action.READ_LOG, alias=queries.ALIAS)
 
 
 @require_safe
 @may_read
 def point_answer(request: LoggedRequest, point: str) -> HttpResponse:
-    """Show the sheet the customer gets; what is withheld is neither on it nor counted."""
-    return _answer(request, point, "audit/point_answer.html", Action.EXPORT_LOG)
+    """Show the sheet the customer gets, whole up to now; what is withheld is neither on it nor counted."""
+    return _answer(request, point, "audit/point_answer.html", Action.EXPORT_LOG, alias=queries.PRIMARY)
 
 
-def _answer(request: LoggedRequest, point: str, template: str, action: Action) -> HttpResponse:
+def _answer(request: LoggedRequest, point: str, template: str, action: Action, *, alias: str) -> HttpResponse:
     if not (len(point) == POINT_DIGITS and point.isascii() and point.isdecimal()):
         raise Http404
     form = AnswerForm.of(request.GET, request.at)
@@ -146,8 +147,8 @@ def _answer(request: LoggedRequest, point: str, template: str, action: Action) -
         "point": point,
         "condition": condition,
         "names": form.cleaned_data["names"],
-        "found": readings.readings(point, since=since, until=until, at=request.at),
-        "coverage": queries.coverage(condition, at=request.at),
+        "coverage": queries.coverage(condition, at=request.at, alias=alias),
+        "found": readings.readings(point, since=since, until=until, at=request.at, alias=alias),
         "query": request.GET.urlencode(),
         "may_withhold": request.user.has_perm("audit.withhold_readings"),
     }

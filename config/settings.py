@@ -94,19 +94,22 @@ TEMPLATES: list[dict[str, Any]] = [
 # One login role per alias (docs/adr/0002); a process holds only the aliases its environment names.
 _LOG_WRITE = "-c statement_timeout=2000 -c lock_timeout=2000 -c synchronous_commit=on"
 _LOOK_UP = "-c statement_timeout=5000 -c default_transaction_read_only=on"
+_LOG_READ = "-c statement_timeout=10000 -c default_transaction_read_only=on"
 _ALIASES = {
     "default": env.database("EIGYO_DB_DEFAULT", "-c statement_timeout=10000"),
     "nw": env.database("EIGYO_DB_NW", _LOOK_UP),
     "retail": env.database("EIGYO_DB_RETAIL", _LOOK_UP),
     "feed": env.database("EIGYO_DB_FEED", "-c work_mem=256MB -c temp_buffers=128MB"),
     "audit": env.database("EIGYO_DB_AUDIT", _LOG_WRITE),
-    "log": env.database("EIGYO_DB_LOG", "-c statement_timeout=10000 -c default_transaction_read_only=on"),
+    "log": env.database("EIGYO_DB_LOG", _LOG_READ),
     "seal": env.database("EIGYO_DB_SEAL", "-c synchronous_commit=on"),
     "retain": env.database("EIGYO_DB_RETAIN", "-c synchronous_commit=on"),
     "owner": env.database("EIGYO_DB_OWNER"),
     # Only when the read log has a cluster of its own (docs/scale.md).
     "log_app": env.database("EIGYO_DB_LOG_APP", "-c statement_timeout=10000"),
     "log_owner": env.database("EIGYO_DB_LOG_OWNER"),
+    # Only when officers' searches have a standby of the log to read on.
+    "log_replica": env.database("EIGYO_DB_LOG_REPLICA", _LOG_READ),
 }
 _NO_DATABASE = {"default": {"ENGINE": "django.db.backends.dummy"}}
 DATABASES = _NO_DATABASE | {alias: value for alias, value in _ALIASES.items() if value}
@@ -117,6 +120,7 @@ if _SERVES_CUSTOMERS and not (QUERY_HASH_KEY and "audit" in DATABASES):
     )
 DATABASE_ROUTERS = ["eigyo.routers.OneDoorRouter"]
 READ_LOG_APP_ALIAS = "log_app" if "log_app" in DATABASES else "default"
+READ_LOG_SEARCH_ALIAS = "log_replica" if "log_replica" in DATABASES else "log"
 
 REDIS_URL = env.text("EIGYO_REDIS_URL")
 CELERY_BROKER_URL = REDIS_URL
