@@ -41,8 +41,11 @@ def free_port() -> int:
         return port
 
 
-def start_postgresql(state: State, *, account: Account) -> tuple[Child, str]:
-    """Start PostgreSQL on the state folder and return it with the administrator's URL."""
+def start_postgresql(state: State, *, account: Account, port: int | None = None) -> tuple[Child, str]:
+    """Start PostgreSQL on the state folder and return it with the administrator's URL.
+
+    Without a port it takes one that is free.
+    """
     folder = binaries.reachable_postgresql(account=account, store=_store(state))
     password = state.secret("postgresql")
     data = state.path / "postgresql"
@@ -50,7 +53,7 @@ def start_postgresql(state: State, *, account: Account) -> tuple[Child, str]:
         _create_cluster(folder, data=data, password=password, state=state, account=account)
     _check_version(folder, data=data)
     _wait_for_leftovers(data)
-    port = free_port()
+    port = port or free_port()
     settings = POSTGRESQL_SETTINGS | (THROWAWAY_SETTINGS if state.throwaway else {})
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     child = start(

@@ -1,25 +1,13 @@
 """The read log on a PostgreSQL cluster of its own: two throw-away clusters, the product's settings, no other change."""
 
 import json
-import os
-import secrets
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from audit.note import LOG, Signer
-from deploy import roles
-from deploy.embedded import running_services
-from deploy.environment import LOGINS, variable
+from tests.deploy.clusters import MIGRATE, Cluster, TwoClusters, two_clusters
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-ON_THE_LOG = ("AUDIT", "LOG", "SEAL", "RETAIN")
-ORIGIN = "test.invalid/read-log"
 RELATIONS = (
     "SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " WHERE n.nspname IN ('app', 'eigyo', 'audit') AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
@@ -56,54 +44,15 @@ print(json.dumps({
 """
 
 
-class TwoClusters:
-    """The registry's cluster and the log's, with the environment that names both."""
-
-    def __init__(self, registry: str, log: str, folder: Path) -> None:
-        passwords = {login: secrets.token_hex(16) for login in LOGINS}
-        main = roles.prepare(registry, passwords=passwords, database="eigyo")
-        apart = roles.prepare(log, passwords=passwords, database="eigyo")
-        self.registry = roles.login_url(registry, database="eigyo")
-        self.log = roles.login_url(log, database="eigyo")
-        seed = secrets.token_hex(32)
-        (folder / "policy.txt").write_text(f"log {Signer.from_seed(ORIGIN, LOG, seed).key}\nquorum none\n")
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("EIGYO_")}
-        urls = {variable(login): (apart if login in ON_THE_LOG else main)[login] for login in LOGINS}
-        self.environment = inherited | urls
-        self.environment |= {
-            "EIGYO_DB_LOG_APP": apart["DEFAULT"],
-            "EIGYO_DB_LOG_OWNER": apart["OWNER"],
-            "EIGYO_SECRET_KEY": "x" * 50,
-            "EIGYO_QUERY_HASH_KEY": "x" * 50,
-            "EIGYO_LOG_ORIGIN": ORIGIN,
-            "EIGYO_LOG_KEYS": seed,
-            "EIGYO_LOG_POLICY": str(folder / "policy.txt"),
-            "EIGYO_LOG_FOLDER": str(folder / "log"),
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-        }
-
-    def runs(self, *command: str) -> str:
-        finished = subprocess.run(
-            [sys.executable, *command], cwd=CHECKOUT, env=self.environment, capture_output=True, text=True
-        )
-        assert finished.returncode == 0, finished.stderr
-        return finished.stdout
-
-
 @pytest.fixture(scope="module")
 def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoClusters]:
-    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
-        patch.delenv("DATABASE_URL", raising=False)
-        servers = [stack.enter_context(running_services(throwaway=True)).database_url for _ in range(2)]
-        both = TwoClusters(*servers, tmp_path_factory.mktemp("log"))
-        for owner in ("owner", "log_owner"):
-            both.runs("manage.py", "migrate", "--database", owner, "--verbosity", "0")
+    with two_clusters(tmp_path_factory.mktemp("log")) as both:
+        both.runs("-c", MIGRATE)
         yield both
 
 
-def relations(url: str) -> set[str]:
-    with psycopg.connect(url) as connection:
-        return {name for (name,) in connection.execute(RELATIONS)}
+def relations(cluster: Cluster) -> set[str]:
+    return {name for (name,) in cluster.asks(RELATIONS)}
 
 
 def test_each_cluster_holds_its_own_tables_and_none_of_the_other(clusters: TwoClusters) -> None:
@@ -130,8 +79,14 @@ def test_a_day_of_the_log_runs_there(clusters: TwoClusters) -> None:
         "partitions": 0,
         "run": 1,
     }
-    with psycopg.connect(clusters.log) as connection:
-        assert connection.execute("SELECT count(*) FROM audit.entry").fetchone() == (1,)
-        assert connection.execute("SELECT fine FROM audit.health WHERE part = 'partitions'").fetchone() == (
-            True,
-        )
+    assert clusters.log.asks("SELECT count(*) FROM audit.entry") == [(1,)]
+    assert clusters.log.asks("SELECT fine FROM audit.health WHERE part = 'partitions'") == [(True,)]
+
+
+def test_the_logs_cluster_admits_its_own_logins_only(clusters: TwoClusters) -> None:
+    for login in ("NW", "RETAIL", "FEED"):
+        url = clusters.environment[f"EIGYO_DB_{login}"]
+        there = url.replace(f":{clusters.registry.port}/", f":{clusters.log.port}/")
+        psycopg.connect(url).close()
+        with pytest.raises(psycopg.OperationalError, match=r"no pg_hba\.conf entry"):
+            psycopg.connect(there)
