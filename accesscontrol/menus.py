@@ -55,7 +55,7 @@ MENUS: dict[str, tuple[MenuItem, ...]] = {
         # Pages with customer data ask the database for nothing but what they show.
         MenuItem("受け渡し", "/handovers/", "arrow-right-left", counted=False),
     ),
-    Duty.COMPLIANCE: (*_LOG, _ALERTS, _RECONCILIATION, _EXPOSURE, _PRESENCE, _SHARED_BUILDINGS),
+    Duty.COMPLIANCE: (*_LOG, _RECONCILIATION, _ALERTS, _EXPOSURE, _PRESENCE, _SHARED_BUILDINGS),
     Duty.INTERNAL_AUDITOR: (*_LOG, _TERMINALS, _RECONCILIATION, _LEDGER, _EXPOSURE),
     Duty.TERMINAL_ADMIN: (
         _TERMINALS,

@@ -129,12 +129,20 @@ class RegisterList(_Guarded, SingleTableMixin, FilterView):
         """Return the register's columns."""
         return self.register.table
 
+    def get_table(self, **kwargs: Any) -> tables.Table:
+        """Return the rows as columns, which lead to forms only whoever may change them."""
+        table = super().get_table(**kwargs)
+        table.may_edit = self._may_edit()
+        return table
+
+    def _may_edit(self) -> bool:
+        return bool(self.register.form) and self.request.user.has_perm(self.register.edit_permission)
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """Add what the page says of the register."""
-        may_edit = bool(self.register.form) and self.request.user.has_perm(self.register.edit_permission)
         context: dict[str, Any] = super().get_context_data(**kwargs)
         context["register"] = self.register
-        context["new_url"] = reverse(f"{self.register.name}_new") if may_edit else ""
+        context["new_url"] = reverse(f"{self.register.name}_new") if self._may_edit() else ""
         return context
 
 

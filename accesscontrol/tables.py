@@ -3,9 +3,22 @@
 from typing import Any
 
 import django_tables2 as tables
+from django.urls import reverse
 from django.utils import timezone
 
 from accesscontrol.models import Card, Organisation, Posting, Staff
+
+MAIN = {"a": {"class": "main-link"}}
+
+
+class EditColumn(tables.Column):
+    """What leads to a row's own form, for whoever may change it (`may_edit` of the table)."""
+
+    def __init__(self, register: str) -> None:
+        def form_of(record: Any, table: Any) -> str | None:
+            return reverse(f"{register}_edit", args=[record.pk]) if table.may_edit else None
+
+        super().__init__(linkify=form_of, attrs=MAIN)
 
 
 class PeriodColumn(tables.Column):
@@ -26,7 +39,7 @@ def period(value: Any) -> str:
 class OrganisationTable(tables.Table):
     """組織."""
 
-    code = tables.LinkColumn("organisations_edit", args=[tables.A("pk")], attrs={"a": {"class": "main-link"}})
+    code = EditColumn("organisations")
 
     class Meta:
         model = Organisation
@@ -36,7 +49,7 @@ class OrganisationTable(tables.Table):
 class StaffTable(tables.Table):
     """職員."""
 
-    number = tables.LinkColumn("staff_edit", args=[tables.A("pk")], attrs={"a": {"class": "main-link"}})
+    number = EditColumn("staff")
 
     class Meta:
         model = Staff
@@ -46,7 +59,7 @@ class StaffTable(tables.Table):
 class PostingTable(tables.Table):
     """所属."""
 
-    staff = tables.LinkColumn("postings_edit", args=[tables.A("pk")], attrs={"a": {"class": "main-link"}})
+    staff = EditColumn("postings")
     during = PeriodColumn()
 
     class Meta:
@@ -57,7 +70,7 @@ class PostingTable(tables.Table):
 class CardTable(tables.Table):
     """職員証."""
 
-    number = tables.LinkColumn("card", args=[tables.A("pk")], attrs={"a": {"class": "main-link"}})
+    number = tables.LinkColumn("card", args=[tables.A("pk")], attrs=MAIN)
     valid = PeriodColumn()
     suspended_at = tables.TemplateColumn(
         '{% if record.suspended_at %}<span class="tag bad">停止中</span>{% else %}使用可{% endif %}',

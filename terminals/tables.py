@@ -4,10 +4,8 @@ from typing import Any
 
 import django_tables2 as tables
 
-from accesscontrol.tables import PeriodColumn
+from accesscontrol.tables import MAIN, EditColumn, PeriodColumn
 from terminals.models import Building, Deployment, LuRegistration, Place, Terminal, ZoneOwnership
-
-MAIN = {"a": {"class": "main-link"}}
 
 
 class TerminalTable(tables.Table):
@@ -70,7 +68,7 @@ class LuRegistrationTable(tables.Table):
 class BuildingTable(tables.Table):
     """建物."""
 
-    code = tables.LinkColumn("buildings_edit", args=[tables.A("pk")], attrs=MAIN)
+    code = EditColumn("buildings")
 
     class Meta:
         model = Building
@@ -90,7 +88,7 @@ class PlaceTable(tables.Table):
 class ZoneOwnershipTable(tables.Table):
     """区画の持ち主."""
 
-    place = tables.LinkColumn("zones_edit", args=[tables.A("pk")], attrs=MAIN)
+    place = EditColumn("zones")
     during = PeriodColumn()
 
     class Meta:

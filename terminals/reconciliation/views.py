@@ -51,11 +51,7 @@ def board(request: ViewerRequest) -> HttpResponse:
             owner=chosen.get("owner", ""),
         )
     )
-    terminals = dict(
-        Terminal.objects.filter(number__in={each.terminal_number for each in found}).values_list(
-            "number", "pk"
-        )
-    )
+    terminals = _pages_of_terminals(request, found)
     latest, newest = queries.latest_run(), queries.newest_run()
     context = {
         "form": form,
@@ -77,6 +73,14 @@ def board(request: ViewerRequest) -> HttpResponse:
         "owners": cards.owners(),
     }
     return render(request, "terminals/reconciliation/board.html", context, status=200 if chosen else 400)
+
+
+def _pages_of_terminals(request: ViewerRequest, found: Iterable[Discrepancy]) -> dict[str, int]:
+    """Return the keys of registered terminals by number, for whoever may open their pages."""
+    if not request.user.has_perm(VIEW):
+        return {}
+    numbers = {each.terminal_number for each in found}
+    return dict(Terminal.objects.filter(number__in=numbers).values_list("number", "pk"))
 
 
 @require_POST
@@ -222,9 +226,7 @@ def _discrepancy(request: ViewerRequest, found: Discrepancy, **given: Any) -> Ht
     status = 400 if given else 200
     context = {
         "found": found,
-        "card": cards.card(
-            [found], dict(Terminal.objects.filter(number=found.terminal_number).values_list("number", "pk"))
-        ),
+        "card": cards.card([found], _pages_of_terminals(request, [found])),
         "steps": found.steps.select_related("by").order_by("at", "pk"),
         "earlier": queries.discrepancies_of(found.terminal_number).exclude(pk=found.pk),
         "may_manage": request.user.has_perm(MANAGE) and found.closed_run_id is None,

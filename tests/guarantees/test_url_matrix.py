@@ -1,10 +1,13 @@
 """Every URL, every persona: the whole resolver is asked, so a page nobody has thought of fails here."""
 
 from collections import Counter
+from urllib.parse import urlsplit
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
+from tests.guarantees.markup import tree
 from tests.house.matrix import PERSONAS, STAFF, TABLE, urls
 
 PROGRAMS = [name for name in TABLE if name.startswith(("api_", "openapi"))]
@@ -45,6 +48,23 @@ def test_without_a_card_the_way_leads_to_the_start_page(town, name):
 def test_the_first_page_is_the_one_of_the_duty_and_it_opens(town, persona):
     first = town.asks(persona, "home").headers["Location"]
     assert town.client(persona).get(first).status_code == 200
+
+
+@pytest.mark.parametrize("persona", STAFF)
+def test_no_page_leads_a_person_to_a_door_that_is_shut_for_that_person(town, persona):
+    pages = {town.address(name) + TABLE[name].query for name in PAGES if TABLE[name].statuses[persona] == 200}
+    links = {link: page for page in sorted(pages) for link in _links(town.client(persona).get(page))}
+    assert links
+    statuses = {link: town.client(persona).get(link).status_code for link in links}
+    assert {link: (links[link], status) for link, status in statuses.items() if status >= 400} == {}
+
+
+def _links(page: HttpResponse) -> set[str]:
+    """The addresses a page links to in this product, without those that differ in their query alone."""
+    if "html" not in page.headers["Content-Type"]:
+        return set()
+    found = {link.attributes.get("href", "") for link in tree(page.content.decode()).all("a")}
+    return {urlsplit(link).path for link in found if link.startswith("/")}
 
 
 @pytest.mark.parametrize("name", POSTED)
