@@ -84,6 +84,12 @@ class Installation:
         )
         servers.wait_until(lambda: _is_healthy(f"http://127.0.0.1:{self.port}"), child=self.web)
 
+    def failures(self) -> list[str]:
+        """Return what the web processes could not answer (500), each with its traceback."""
+        lines = self.state.log("web").read_text().splitlines()
+        said = (json.loads(line) for line in lines if line.startswith("{"))
+        return [line["exception"] for line in said if "exception" in line]
+
     def workers(self) -> list[int]:
         return descendants(self.web.process.pid)[1:]
 

@@ -67,6 +67,7 @@ def test_nobody_is_shown_what_is_not_on_the_log_whatever_breaks(scene):
         crowd.wait_until(lambda: crowd.everybody_served(since=0))
         for fault in order:
             strike(fault, scene, crowd, struck[fault.name])
+    assert scene.installation.failures() == []
     with psycopg.connect(scene.installation.logins()["LOG"]) as connection:
         delivered = [compare(clerk, Logbook(connection)) for clerk in crowd.clerks]
     tell(order, struck, crowd, delivered)
