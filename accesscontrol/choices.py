@@ -2,6 +2,8 @@
 
 from django.db.models import TextChoices
 
+from audit.choices import READ, WITHHOLD
+
 DESK, REVIEW = "accesscontrol.manage_cards", "accesscontrol.review_alerts"
 
 
@@ -52,11 +54,11 @@ class EndReason(TextChoices):
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     Duty.INQUIRY: frozenset(),
-    Duty.COMPLIANCE: frozenset({"audit.read_log", "audit.withhold_readings", REVIEW}),
+    Duty.COMPLIANCE: frozenset({READ, WITHHOLD, REVIEW}),
     Duty.TERMINAL_ADMIN: frozenset(
         {"terminals.manage_terminals", "terminals.keep_terminals", "terminals.view_terminals"}
     ),
     Duty.CARD_DESK: frozenset({DESK}),
     Duty.TERMINAL_CONTRACTOR: frozenset({"terminals.keep_terminals", "terminals.view_terminals"}),
-    Duty.INTERNAL_AUDITOR: frozenset({"audit.read_log", "terminals.view_terminals"}),
+    Duty.INTERNAL_AUDITOR: frozenset({READ, "terminals.view_terminals"}),
 }

@@ -11,6 +11,7 @@ from accesscontrol.choices import PERMISSIONS, Duty
 from accesscontrol.clearance import Side
 from accesscontrol.viewer import Viewer
 from audit import integrity
+from audit.choices import READ
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def viewing_conditions(request: Any) -> dict[str, Any]:
     viewer: Viewer | None = getattr(request, "viewer", None)
     if viewer is None:
         return {"band": None, "menu": [], "here": request.path, "use": ""}
-    reads_log = "audit.read_log" in PERMISSIONS.get(duty_of(viewer), ())
+    reads_log = READ in PERMISSIONS.get(duty_of(viewer), ())
     return {
         "band": band(viewer),
         "menu": partial(

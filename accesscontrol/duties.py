@@ -27,3 +27,8 @@ def must_have(person: Staff | None, permission: str, at: datetime) -> None:
     if not may(person, permission, at):
         duties = "か、".join(duty.label for duty in Duty if permission in PERMISSIONS[duty])
         raise OutsideDuty(f"この操作は、{duties}の担当だけができます。担当へ依頼してください。")
+
+
+def person_must_have(number: str, permission: str, at: datetime) -> None:
+    """Refuse by staff number; nobody has a number that no staff member has. Raises OutsideDuty."""
+    must_have(Staff.objects.filter(number=number).first(), permission, at)

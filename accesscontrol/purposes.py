@@ -3,7 +3,7 @@
 from django.core.exceptions import ValidationError
 
 from accesscontrol.choices import PERMISSIONS, Duty
-from audit.choices import Purpose
+from audit.choices import READ, Purpose
 
 NEEDS_REFERENCE = {
     Purpose.SUPPLY_START: "受付番号",
@@ -22,7 +22,7 @@ def purposes_of(duty: str) -> tuple[Purpose, ...]:
     """Return the purposes a duty may choose from."""
     if duty == Duty.INQUIRY:
         return INQUIRY_PURPOSES
-    return REVIEW_PURPOSES if "audit.read_log" in PERMISSIONS.get(duty, ()) else REGISTRY_PURPOSES
+    return REVIEW_PURPOSES if READ in PERMISSIONS.get(duty, ()) else REGISTRY_PURPOSES
 
 
 def check_purpose(purpose: str, reference: str, *, duty: str) -> None:

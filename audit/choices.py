@@ -2,6 +2,8 @@
 
 from django.db.models import TextChoices
 
+READ, WITHHOLD = "audit.read_log", "audit.withhold_readings"
+
 
 class Action(TextChoices):
     """What a person or program did."""

@@ -15,7 +15,8 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from audit import formats, log, publication, queries, records, words
-from audit.choices import Action, ExportFormat, ExportPurpose, Outcome
+from audit.choices import READ, Action, ExportFormat, ExportPurpose, Outcome
+from audit.duties import must_have
 from audit.entry import Actor, Entry
 from audit.formats import Proven
 from audit.queries import Condition
@@ -101,7 +102,8 @@ def in_words(condition: Condition) -> list[str]:
 
 
 def ask(wish: Wish, *, by: Actor, at: datetime, request: str) -> int:
-    """Ask for an export of what is in the log now; return its number. Raises ExportRefused."""
+    """Ask for an export of what is in the log now; return its number. Raises PermissionDenied or ExportRefused."""
+    must_have(by.person, READ, at)
     if not settings.READ_LOG_EXPORTS:
         raise ExportRefused("EIGYO_LOG_EXPORTS に出力先のフォルダーを設定してください。")
     condition = replace(wish.condition, until=min(wish.condition.until, at))
@@ -129,7 +131,8 @@ def ask(wish: Wish, *, by: Actor, at: datetime, request: str) -> int:
 
 
 def approve(number: int, *, by: Actor, at: datetime, request: str) -> None:
-    """Approve somebody else's request. Raises ExportRefused."""
+    """Approve somebody else's request. Raises PermissionDenied or ExportRefused."""
+    must_have(by.person, READ, at)
     export = find(number)
     if export is None or not export.awaits_approval(at):
         raise ExportRefused("承認を待っている依頼ではありません。")
@@ -147,7 +150,8 @@ def approve(number: int, *, by: Actor, at: datetime, request: str) -> None:
 
 
 def fetch(number: int, *, by: Actor, at: datetime, request: str) -> Path:
-    """Return the file of an export after putting on the log who takes it. Raises ExportRefused."""
+    """Return the file of an export after putting on the log who takes it. Raises PermissionDenied or ExportRefused."""
+    must_have(by.person, READ, at)
     export = find(number)
     if export is None or not export.is_ready(at):
         raise ExportRefused("受け取れるファイルがありません。")

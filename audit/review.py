@@ -5,7 +5,8 @@ from datetime import datetime
 from django.conf import settings
 from django.db import connections
 
-from audit.choices import Withheld
+from audit.choices import WITHHOLD, Withheld
+from audit.duties import must_have
 from audit.models import SavedCondition
 
 MOST_SAVED = 30
@@ -16,7 +17,11 @@ class TooManySaved(Exception):
 
 
 def withhold(*, kind: Withheld, subject: str, until: datetime, reason: str, by: str, at: datetime) -> None:
-    """Keep a subject out of answers to customers until then. Said again, the newest word counts."""
+    """Keep a subject out of answers to customers until then. Said again, the newest word counts.
+
+    Raises PermissionDenied for whoever does not decide on disclosure.
+    """
+    must_have(by, WITHHOLD, at)
     with connections[settings.READ_LOG_APP_ALIAS].cursor() as cursor:
         cursor.execute(
             "INSERT INTO audit.withholding (kind, subject, until, reason, said_by, said_at)"

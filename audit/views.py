@@ -12,15 +12,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from audit import chart, exports, integrity, links, log, overview, queries, readings, review, tasks
-from audit.choices import Action, ExportFormat, ExportPurpose, Outcome, Withheld
+from audit.choices import READ, WITHHOLD, Action, ExportFormat, ExportPurpose, Outcome, Withheld
 from audit.entry import Actor, Entry
 from audit.forms import AnswerForm, ConditionForm, ExportForm, PointForm, ReleaseForm, SaveForm, WithholdForm
 
 ROWS = 50
 POINT_DIGITS = 22
 STUCK_AFTER = timedelta(hours=1)  # a run that was killed does not keep the button for ever
-may_read = permission_required("audit.read_log", raise_exception=True)
-may_withhold = permission_required("audit.withhold_readings", raise_exception=True)
+may_read = permission_required(READ, raise_exception=True)
+may_withhold = permission_required(WITHHOLD, raise_exception=True)
 
 
 class _Viewer(Protocol):
@@ -150,7 +150,7 @@ def _answer(request: LoggedRequest, point: str, template: str, action: Action, *
         "coverage": queries.coverage(condition, at=request.at, alias=alias),
         "found": readings.readings(point, since=since, until=until, at=request.at, alias=alias),
         "query": request.GET.urlencode(),
-        "may_withhold": request.user.has_perm("audit.withhold_readings"),
+        "may_withhold": request.user.has_perm(WITHHOLD),
     }
     return render(request, template, context)
 
@@ -216,7 +216,7 @@ def _withholdings(request: LoggedRequest, form: WithholdForm, *, status: int = 2
     context = {
         "form": form,
         "now": readings.withholdings(at=request.at),
-        "may_withhold": request.user.has_perm("audit.withhold_readings"),
+        "may_withhold": request.user.has_perm(WITHHOLD),
     }
     return render(request, "audit/withholdings.html", context, status=status)
 

@@ -222,6 +222,8 @@ MENU_COUNTS = {
     "/lu-deletions/": "terminals.lifecycle.queries.to_read_back",
     "/notices/": "terminals.notices.unread_by",
 }
+# Who may act on the read log: a function of staff number, permission and time that refuses everybody else.
+READ_LOG_DUTIES = "accesscontrol.duties.person_must_have"
 # What the claims and searches leave in the read log, in words for the officer's pages.
 READ_LOG_WORDS = [
     "accesscontrol.claims.READ_LOG_WORDS",

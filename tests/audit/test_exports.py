@@ -6,12 +6,14 @@ import io
 import json
 import os
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 import openpyxl
 import psycopg
 import pyarrow.parquet as pq
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from audit import exports, log, publication, tasks, tree
@@ -26,11 +28,12 @@ from tests.people import OTHER_LOW, OWN_LOW, make_terminal
 
 YOSHIOKA = Actor(person="N-10002", person_name="吉岡 慎一", claims=("card_kind=any/full",))
 AUDITOR = Actor(person="N-10005", person_name="考査 一郎")
+ONISHI = Actor(person="N-10001", person_name="大西 誠")
 CASE = {"purpose": "case", "reason": "事案 R-2026-014", "format": "csv"}
 
 
 @pytest.fixture
-def desk(sealed_log, superuser, tmp_path, settings):
+def desk(region, sealed_log, superuser, tmp_path, settings):
     """A log of three entries, sealed and published, and a folder for what is exported."""
     settings.READ_LOG_EXPORTS = str(tmp_path / "exports")
     since = timezone.now()
@@ -154,6 +157,22 @@ class TestSteps:
             approved(number, by=YOSHIOKA)
         assert exports.make_approved(clock=timezone.now) == 0
         assert files(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        "who", [ONISHI, Actor(), Actor(person="N-99999")], ids=["a clerk", "nobody", "unknown"]
+    )
+    def test_is_not_asked_for_approved_or_fetched_by_another_duty_even_past_the_page(self, desk, who):
+        number = asked(desk)
+        deeds = (
+            partial(asked, desk, by=who),
+            partial(approved, number, by=who),
+            partial(exports.fetch, number, by=who, at=timezone.now(), request="test"),
+        )
+        for deed in deeds:
+            with pytest.raises(PermissionDenied, match="情報管理・点検か、考査の担当だけ"):
+                deed()
+        (export,) = exports.latest()
+        assert (export.id, export.approved_by) == (number, None)
 
     def test_the_database_itself_lets_nobody_approve_their_own_request(self, desk, as_login):
         number = asked(desk)

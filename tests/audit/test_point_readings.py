@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 
 import psycopg
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from audit import readings, review
@@ -17,7 +19,7 @@ WHY = "内部調査 2026-031"
 
 
 @pytest.fixture(autouse=True)
-def nothing_withheld(database):
+def nothing_withheld(region):
     """Begin and end with every withholding released; their words stay."""
 
     def release_all():
@@ -45,6 +47,19 @@ def withhold(kind: Withheld, subject: str, *, days: float = 3) -> None:
     at = timezone.now()
     until = at + timedelta(days=days)
     review.withhold(kind=kind, subject=subject, until=until, reason=WHY, by="N-10002", at=at)
+
+
+@pytest.mark.parametrize("by", ["N-10005", "N-10001", ""], ids=["the auditor", "a clerk", "nobody"])
+def test_nobody_else_decides_what_is_withheld_even_past_the_page(region, by):
+    at = timezone.now()
+    given = {"kind": Withheld.POINT, "subject": OTHER_LOW, "reason": WHY, "by": by, "at": at}
+    for deed in (
+        partial(review.withhold, until=at + timedelta(days=1), **given),
+        partial(review.release, **given),
+    ):
+        with pytest.raises(PermissionDenied, match="情報管理・点検の担当だけ"):
+            deed()
+    assert readings.withholdings(at=at) == []
 
 
 def asked(officer, url: str) -> Node:
