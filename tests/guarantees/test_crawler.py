@@ -80,9 +80,12 @@ def api_starts() -> list[str]:
 
 
 def walks(town: Region, persona: str, logbook: Logbook) -> list[Visit]:
-    """Everything a persona's browser reaches, and then what a program with the same card reaches."""
+    """Everything a persona's browser reaches, and then what a program with the same card reaches.
+
+    Every point for the clerks; of the officers' and administrators' pages, whose filters combine, some of each kind.
+    """
     person = person_of(town, persona)
-    width = extent(1, 60)
+    width = extent(1, len(POINTS) if persona in CLERKS else 4)
     visits = list(Crawler(person.client, logbook, TERMS, width).walk([*STARTS, *api_starts()]))
     asked = {"card": person.card.number, "pin": PIN, "purpose": "contract_inquiry", "reference": "夜間の照合"}
     answer = person.client.post("/api/v1/sessions", asked, content_type="application/json")
