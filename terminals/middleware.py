@@ -51,15 +51,15 @@ class TerminalMiddleware:
             return self.get_response(request)
         try:
             self._recognise(request)
+            response = self.get_response(request)
+            if request.use_changed and request.terminal is not None:
+                _rotate(request, response)
         except ForgedIdentity:
             logger.warning("forged_identity_header")
             return HttpResponse("400", status=400, content_type="text/plain")
         except (LogUnavailable, DatabaseFailure) as error:
             logger.error("terminal_unavailable", error=type(error).__name__)
             return http.unavailable(request, error)
-        response = self.get_response(request)
-        if request.use_changed and request.terminal is not None:
-            _rotate(request, response)
         return response
 
     def _recognise(self, request: Any) -> None:

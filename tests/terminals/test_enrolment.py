@@ -257,6 +257,16 @@ class TestCopy:
             seen.add(clerk.client.cookies[DEVICE_COOKIE].value)
         assert len(seen) == 3
 
+    def test_a_secret_that_cannot_be_kept_is_told_as_the_databases_fault(self, region, owner):
+        clerk = region.person("nw_clerk").sits_at(region.nw_terminal)
+        owner.execute("REVOKE UPDATE ON app.terminals_enrolleddevice FROM eigyo_app")
+        try:
+            answer = program_signs_in(clerk)
+        finally:
+            owner.execute("GRANT UPDATE ON app.terminals_enrolleddevice TO eigyo_app")
+        assert answer.status_code == 503
+        assert "token" not in text(answer)
+
     def test_the_secret_changes_when_a_program_signs_in_too(self, clerk):
         before = clerk.client.cookies[DEVICE_COOKIE].value
         assert program_signs_in(clerk).status_code == 201
