@@ -137,14 +137,14 @@ def chance_of(one, other):
 
 @contextmanager
 def a_slower_side_for(term):
-    """Plant a leak: a page that takes three per cent longer for one term."""
+    """Plant a leak: a page that takes two milliseconds longer for one term."""
     honest = queries.page
 
     def page(side, search, **kwargs):
-        began = time.perf_counter()
         found = honest(side, search, **kwargs)
         if term in search.text:
-            while time.perf_counter() - began < 0.002:
+            answered = time.perf_counter()
+            while time.perf_counter() - answered < 0.002:
                 pass
         return found
 
