@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+from django.conf import settings as ours
 
 from deploy import roles, servers
 from deploy.environment import LOGINS, database_variables
@@ -23,6 +25,8 @@ from tests.processes import descendants
 
 DATABASE = "eigyo_faults"
 SMALL_DISK = 4 << 30
+# The application's word, and the server's when the application had none; a torn stream's line names no request.
+FAILED = re.compile(r'"exception": |Error handling request \S')
 GUNICORN = ("--config", CHECKOUT / "deploy" / "gunicorn.py", "--no-control-socket")
 GATHER = "import django; django.setup(); from tests.guarantees.crowd import gather; gather()"
 
@@ -85,10 +89,9 @@ class Installation:
         servers.wait_until(lambda: _is_healthy(f"http://127.0.0.1:{self.port}"), child=self.web)
 
     def failures(self) -> list[str]:
-        """Return what the web processes could not answer (500), each with its traceback."""
-        lines = self.state.log("web").read_text().splitlines()
-        said = (json.loads(line) for line in lines if line.startswith("{"))
-        return [line["exception"] for line in said if "exception" in line]
+        """Return what the web processes answered with 500, as they tell it themselves."""
+        lines = self.state.log("web").read_text(errors="replace").splitlines()
+        return [line for line in lines if FAILED.search(line)]
 
     def workers(self) -> list[int]:
         return descendants(self.web.process.pid)[1:]
@@ -150,6 +153,7 @@ class Installation:
             "EIGYO_SECRET_KEY": self.state.secret("secret-key"),
             "EIGYO_QUERY_HASH_KEY": self.state.secret("query-hash-key"),
             "EIGYO_REDIS_URL": os.environ["EIGYO_REDIS_URL"],
+            "EIGYO_STATIC_ROOT": str(ours.STATIC_ROOT),
             **database_variables(self.logins(port=port), holder=holder),
         }
 
