@@ -56,7 +56,7 @@ def test_no_page_leads_a_person_to_a_door_that_is_shut_for_that_person(town, per
     links = {link: page for page in sorted(pages) for link in _links(town.client(persona).get(page))}
     assert links
     statuses = {link: town.client(persona).get(link).status_code for link in links}
-    assert {link: (links[link], status) for link, status in statuses.items() if status >= 400} == {}
+    assert {link: links[link] for link, status in statuses.items() if status in {401, 403}} == {}
 
 
 def _links(page: HttpResponse) -> set[str]:
