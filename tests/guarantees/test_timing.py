@@ -19,7 +19,8 @@ from tests.guarantees.report import PROVING, extent, report
 
 POINTS, HIDDEN = extent(20_000, 1_000_000), extent(2_000, 20_000)
 PAIRS, SHUFFLES, LEVEL = 2_000, 2_000, 0.001
-# What is asked: with hidden matches, and without any.
+# What is asked: with hidden matches, and without any. The points of the two towns alternate, so that what everybody
+# may see lies alike; only one town has contracts, all of them hidden.
 ASKED = {
     "電話番号": ("kind=phone&q=022900", "kind=phone&q=022800"),
     "契約名義・前方": ("kind=name&match=prefix&q=秘匿", "kind=name&match=prefix&q=秘蔵"),
@@ -33,7 +34,7 @@ ASKED = {
 FILL = f"""
 CREATE TEMPORARY TABLE filling AS
 SELECT '02' || lpad(i::text, 20, '0') AS number, i,
-  CASE WHEN i <= {HIDDEN} THEN 'A' WHEN i <= 2 * {HIDDEN} THEN 'B' ELSE 'C' END AS part
+  CASE WHEN i > 2 * {HIDDEN} THEN 'C' WHEN i % 2 = 1 THEN 'A' ELSE 'B' END AS part
 FROM generate_series(1, {POINTS}) i;
 SELECT eigyo.begin_first_load();
 INSERT INTO eigyo.supply_point (number, postal_code, address, address_key, own)
