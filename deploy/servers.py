@@ -7,7 +7,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 
 import psycopg
 import redis
@@ -31,14 +33,22 @@ POSTGRESQL_SETTINGS = {
 }
 # Commits stay synchronous, so that a test sees the order of events it would see in production.
 THROWAWAY_SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
+# Linux takes the ports of outgoing connections from 32768 on (net.ipv4.ip_local_port_range).
+OUTSIDE_OUTGOING = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """Ask the kernel for a loopback port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a loopback port that is free and stays so until a server of ours listens on it.
+
+    Ports the kernel chooses itself would not do: it may give the same one to any outgoing connection.
+    """
+    for port in SystemRandom().sample(OUTSIDE_OUTGOING, len(OUTSIDE_OUTGOING)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise UnableToStart(
+        "空いているポートがありません。このコンピューターで動いているサーバーを確かめてください。"
+    )
 
 
 def start_postgresql(state: State, *, account: Account, port: int | None = None) -> tuple[Child, str]:

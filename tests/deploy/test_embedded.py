@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from deploy.environment import LOGINS
+from deploy.servers import free_port
 from tests.processes import descendants, is_alive, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,11 @@ def embedded(*arguments: object, **more: str) -> "subprocess.CompletedProcess[st
         text=True,
         timeout=120,
     )
+
+
+def test_no_outgoing_connection_can_be_given_the_port_of_a_server() -> None:
+    first, last = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    assert not {free_port() for _ in range(50)} & set(range(first, last + 1))
 
 
 def environment_inside(*arguments: object, **more: str) -> dict[str, str]:

@@ -25,6 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from deploy.servers import free_port
+
 PROGRAM = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 SHIPPED = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
 SECRET = "the-secret-between-proxy-and-application"
@@ -196,13 +198,6 @@ class Proxy:
     def logs(self) -> str:
         """Return everything nginx wrote about requests."""
         return "".join((self.folder / name).read_text() for name in ("access.log", "output.log"))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def render(folder: Path, *, port: int, alive: int, applications: dict[str, Application]) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from accesscontrol.http import SESSION_COOKIE
+from deploy.servers import free_port
 from terminals.middleware import DEVICE_COOKIE
 
 EXAMPLES = 25
@@ -24,9 +24,7 @@ JAPANESE = re.compile("[ぁ-ん一-龯]")
 @pytest.fixture(scope="module")
 def server(database):
     """The real web process on a free loopback port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable,
         "-m",
