@@ -18,27 +18,28 @@ PAGE = 20_000
 
 _STATE = """
 SELECT size, frontier, cluster, (SELECT system_identifier FROM pg_control_system()),
-  pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(sealed)
+  pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(sealed), target IS NULL
 FROM tree_state FOR UPDATE
 """
-_TARGET = "UPDATE tree_state SET target = pg_current_snapshot() WHERE target IS NULL"
+_ROUND = """
+UPDATE tree_state SET target = coalesce(target, pg_current_snapshot())
+RETURNING target::text, pg_snapshot_xmax(target)::text AS "end", position_xact::text AS xact, position_id AS id, floor,
+  pg_snapshot_xmax(sealed)::text AS begin, ARRAY(SELECT pg_snapshot_xip(sealed))::text[] AS running
+"""
+# Where a round stands is given as values: only then is a page found in the index, and the rest not looked at.
+_AFTER = """
+SELECT id, xact, logged_at, payload FROM entry
+WHERE (xact, id) > (%(xact)s::xid8, %(id)s) AND id > %(floor)s
+  AND pg_visible_in_snapshot(xact, %(target)s::pg_snapshot)
+"""
 # Those still running at the last snapshot, then those that began after it.
-_PAGE = """
-WITH state AS MATERIALIZED (SELECT * FROM tree_state)
-SELECT id, xact, logged_at, hash FROM (
-  (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8')) AS hash
-   FROM entry e, state s
-   WHERE e.xact = ANY (ARRAY(SELECT pg_snapshot_xip(sealed) FROM tree_state))
-     AND e.id > s.floor AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
-   ORDER BY e.xact, e.id LIMIT %(page)s)
+_PAGE = f"""
+SELECT id, xact, logged_at, sha256('\\x00'::bytea || convert_to(payload, 'UTF8')) FROM (
+  ({_AFTER} AND xact = ANY (%(running)s::xid8[]) ORDER BY xact, id LIMIT %(page)s)
   UNION ALL
-  (SELECT e.id, e.xact, e.logged_at, sha256('\\x00'::bytea || convert_to(e.payload, 'UTF8'))
-   FROM entry e, state s
-   WHERE e.xact >= (SELECT pg_snapshot_xmax(sealed) FROM tree_state)
-     AND e.xact < (SELECT pg_snapshot_xmax(target) FROM tree_state)
-     AND e.id > s.floor AND (e.xact, e.id) > (s.position_xact, s.position_id) AND pg_visible_in_snapshot(e.xact, s.target)
-   ORDER BY e.xact, e.id LIMIT %(page)s)
-) found ORDER BY xact, id LIMIT %(page)s
+  ({_AFTER} AND xact >= %(begin)s::xid8 AND xact < %(end)s::xid8 ORDER BY xact, id LIMIT %(page)s)
+  ORDER BY xact, id LIMIT %(page)s
+) found ORDER BY xact, id
 """
 _NEXT_PAGE = (
     "UPDATE tree_state SET size = %s, frontier = %s, position_xact = %s, position_id = %s, sealed_at = %s"
@@ -73,16 +74,16 @@ def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sea
     """
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         cursor.execute(_STATE)
-        size, frontier, cluster, here, went_back = cursor.fetchone()
+        size, frontier, cluster, here, went_back, begins = cursor.fetchone()
         if cluster != here or went_back:
             raise SealingRefused(
                 "別のデータベースクラスターから復元された記録です。封印を止めました。"
                 "元のクラスターに戻すか、manage.py adopt_read_log で引き継いでください。"
             )
         refuse_unless_continued(published, size)
-        cursor.execute(_TARGET)
-        begins = cursor.rowcount == 1
-        cursor.execute(_PAGE, {"page": page})
+        cursor.execute(_ROUND)
+        names = [column.name for column in cursor.description]
+        cursor.execute(_PAGE, dict(zip(names, cursor.fetchone(), strict=True)) | {"page": page})
         found = cursor.fetchall()
         frontier = tree.extend([bytes(each) for each in frontier], size, (row[3] for row in found))
         with cursor.copy("COPY leaf (index, entry, logged_at, hash) FROM STDIN") as copy:
