@@ -8,7 +8,7 @@ fault; every other one is judged by audit.leaves.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
 from itertools import chain, islice, pairwise
@@ -25,14 +25,12 @@ from audit.tiles import WIDTH, TileMissing, Tiles
 
 CHUNK = WIDTH * WIDTH
 LATEST_ARRIVAL = timedelta(hours=1)
+QUIET = timedelta(days=7)
 BESIDE_THE_TREE = "封印の外に加えられた記録です。"
 
 # Parallelism is ours: every process has a chunk of its own.
-_SETTINGS = "SET max_parallel_workers_per_gather = 0; SET jit = off"
+_SETTINGS = "SET max_parallel_workers_per_gather = 0; SET jit = off; SET statement_timeout = '10min'"
 _LEAVES = "SELECT index, entry, logged_at, hash FROM leaf WHERE index >= %(begin)s AND index < %(end)s ORDER BY index"
-_SPAN = (
-    "SELECT min(logged_at)::text, max(logged_at)::text FROM leaf WHERE index >= %(begin)s AND index < %(end)s"
-)
 _ENTRIES = f"SELECT {', '.join(ROW)} FROM entry WHERE logged_at BETWEEN %(since)s AND %(until)s"
 _UNSEALED = """
 SELECT e.id FROM entry e, tree_state s
@@ -50,6 +48,11 @@ SELECT l.index FROM leaf l WHERE l.index >= %(begin)s AND l.index < %(end)s AND 
 # A leaf's row: its number, then number and time of its entry in the same bytes as in the entry's own row, its hash.
 _LEAF = Struct(">6xq24s4x32s")
 _ENTRY, _TIME = slice(4, 12), slice(16, 24)
+# Times are sent as microseconds since then; those no calendar has are taken for its last ones.
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 # What COPY sends around the rows of its binary format, and libpq after them.
 _SIGNATURE_BYTES, _TRAILER, _END = 19, b"\xff\xff", (-1, b"")
 _ROWS_AT_ONCE = 4 * WIDTH
@@ -86,36 +89,58 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Period:
+    """The time from one moment to another, both included."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def bounds(self) -> dict[str, datetime]:
+        """Return the parameters of the queries."""
+        return {"since": self.since, "until": self.until}
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """What one chunk came to: findings, how many leaves it should have, and the times whose entries were all looked at."""
 
     findings: list[Finding]
     leaves: int
-    span: tuple[str, str] | None
+    periods: list[Period]
 
 
 def check(chunk: Chunk) -> Checked:
     """Check one chunk, and that no entry of its time stands beside the tree."""
     with psycopg.connect(**chunk.connection, autocommit=True) as connection:
         connection.execute(_SETTINGS)
-        span = _time_span(connection, chunk)
         sealed, findings = _sealed(chunk, chain.from_iterable(copied(connection, _LEAVES, chunk.span)))
         entries = _Entries(chunk, [key for key, _ in sealed], [digest for _, digest in sealed], findings)
-        if span:
-            between = dict(zip(("since", "until"), span, strict=True))
-            for rows in copied(connection, _ENTRIES, between):
+        looked_at = periods(entries.times)
+        for period in looked_at:
+            for rows in copied(connection, _ENTRIES, period.bounds):
                 entries.check(rows)
-            entries.check_strangers(connection, between)
+            entries.check_strangers(connection, period)
         entries.check_missing(connection)
     entries.check_times()
     findings += _unlike_tiles(chunk, entries.hashes)
-    return Checked(findings, chunk.end - chunk.begin, span)
+    return Checked(findings, chunk.end - chunk.begin, looked_at)
 
 
-def _time_span(connection: psycopg.Connection, chunk: Chunk) -> tuple[str, str] | None:
-    """Return first and last time of the leaves; None when they are gone."""
-    since, until = connection.execute(_SPAN, chunk.span).fetchone() or (None, None)
-    return None if since is None else (since, str(until))
+def periods(times: Iterable[int]) -> list[Period]:
+    """Return the periods that hold all these times (microseconds since 2000) and are less than QUIET apart inside.
+
+    A clock that was wrong for a moment must not make a chunk read all that lies between.
+    """
+    moments = sorted({min(max(time, _EARLIEST), _LATEST) for time in times})
+    ends = [
+        at for at, (one, next_) in enumerate(pairwise(moments), 1) if (next_ - one) * _MICROSECOND > QUIET
+    ]
+    return [
+        Period(_EPOCH + moments[begin] * _MICROSECOND, _EPOCH + moments[end - 1] * _MICROSECOND)
+        for begin, end in pairwise([0, *ends, len(moments)])
+        if moments
+    ]
 
 
 def _sealed(chunk: Chunk, rows: Iterable[bytes]) -> tuple[list[tuple[bytes, bytes]], list[Finding]]:
@@ -151,6 +176,11 @@ class _Entries:
         """Return the hash of every entry; where one is gone, that of its leaf."""
         return [digest or kept for digest, kept in zip(self._computed, self.stored, strict=True)]
 
+    @property
+    def times(self) -> tuple[int, ...]:
+        """Return when each entry was logged, in microseconds since 2000."""
+        return unpack(f">{len(self.keys)}q", b"".join([key[_TIME] for key in self.keys]))
+
     def check(self, rows: list[bytes]) -> None:
         """Check entries; those that are no leaf of this chunk are kept for `check_strangers`."""
         places = [self._place.get(row[KEY]) for row in rows]
@@ -164,11 +194,12 @@ class _Entries:
             else:
                 computed[at] = digest
 
-    def check_strangers(self, connection: psycopg.Connection, span: dict[str, str]) -> None:
+    def check_strangers(self, connection: psycopg.Connection, period: Period) -> None:
         """Find entries that the sealer has passed and that are no leaf of another chunk either."""
         if self._strangers:
-            unsealed = connection.execute(_UNSEALED, {"entries": self._strangers, **span})
+            unsealed = connection.execute(_UNSEALED, {"entries": self._strangers, **period.bounds})
             self.findings += [Finding(None, entry, BESIDE_THE_TREE) for (entry,) in unsealed]
+            self._strangers.clear()
 
     def check_missing(self, connection: psycopg.Connection) -> None:
         """Find leaves whose entry is gone though its month was not dropped after its time was over."""
@@ -181,9 +212,8 @@ class _Entries:
 
     def check_times(self) -> None:
         """Find entries whose time lies before their neighbour's by more than any transaction lasts."""
-        times = unpack(f">{len(self.keys)}q", b"".join([key[_TIME] for key in self.keys]))
-        latest = LATEST_ARRIVAL // timedelta(microseconds=1)
-        for at, (before, after) in enumerate(pairwise(times), 1):
+        latest = LATEST_ARRIVAL // _MICROSECOND
+        for at, (before, after) in enumerate(pairwise(self.times), 1):
             if after < before - latest:
                 self._find(at, "記録の時刻が、先に封印された記録より1時間以上前です。")
 

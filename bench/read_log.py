@@ -3,7 +3,7 @@
     make bench-log ARGS="--entries 1000000 10000000"
 
 Prints one table for docs/benchmarks.md. Times are of this machine on this day; the ratios between
-sizes are what counts. Entries are as the product makes them, over two years of office hours.
+sizes are what counts. Entries are as the product makes them; the log begins empty (build/bench).
 """
 
 import argparse
@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, LiteralString
@@ -37,6 +38,7 @@ from audit.note import LOG, Signer
 from audit.shapes import ROW
 
 PERSONS, TERMINALS, POINTS = 400, 300, 200_000
+ENTRIES_A_DAY = 30_000_000 / 730
 WRITERS, SAMPLES = 8, 200
 COPIERS, BATCH, TEMPLATES = 2, 5_000, 20_000
 PAGE_ROWS = 50
@@ -50,9 +52,10 @@ def main() -> None:
     given = parser.parse_args()
     _write_trust(Path(tempfile.mkdtemp(prefix="eigyo-bench-log-")))
     call_command("migrate", database="owner", verbosity=0)
+    begin = _begin(max(given.entries))
     print(f"| 記録 | {' | '.join(COLUMNS)} |\n|{'---|' * (len(COLUMNS) + 1)}", flush=True)
     for entries in given.entries:
-        print(f"| {entries:,} | {' | '.join(_measure(entries))} |", flush=True)
+        print(f"| {entries:,} | {' | '.join(_measure(Size(entries, begin)))} |", flush=True)
     print(f"書き込み（8接続・1件ずつ・確定まで）：{_durable()} 件/秒")
     print(f"記録の確定から封印まで p50/p95（1秒ごとに封印、長いトランザクションを開いたまま）：{_lag()}")
 
@@ -69,10 +72,29 @@ COLUMNS = (
 )
 
 
-def _measure(entries: int) -> Iterator[str]:
-    _grow(entries)
+@dataclass(frozen=True, slots=True)
+class Size:
+    """A log of so many entries, written at an even pace from `begin` on."""
+
+    entries: int
+    begin: datetime
+
+    def moment(self, row: int) -> datetime:
+        """Return when an entry was logged."""
+        return self.begin + timedelta(days=row / ENTRIES_A_DAY)
+
+
+def _begin(largest: int) -> datetime:
+    """Return when the log begins: so long ago that its largest size ends now."""
+    with _log_owner() as owner:
+        (first,) = owner.execute("SELECT min(logged_at) FROM audit.entry").fetchone() or (None,)
+    return first or datetime.now(UTC) - timedelta(days=largest / ENTRIES_A_DAY)
+
+
+def _measure(size: Size) -> Iterator[str]:
+    _grow(size)
     sealing = _rate(lambda: operations.seal_everything(at=datetime.now(UTC)))
-    yield f"{_bytes() / entries:,.0f}"
+    yield f"{_bytes() / size.entries:,.0f}"
     yield sealing
     operations.publish(at=datetime.now(UTC))
     yield _reading()
@@ -80,7 +102,7 @@ def _measure(entries: int) -> Iterator[str]:
     with _log_owner() as owner:
         owner.execute("VACUUM ANALYZE audit.entry, audit.leaf")
     for each in (_point, _person_day, _terminal_period, _purpose):
-        yield _percentiles(each)
+        yield _percentiles(each, size)
 
 
 def _reading() -> str:
@@ -164,38 +186,36 @@ def _durable() -> str:
         return f"{sum(pool.map(write, range(WRITERS))) / 5:,.0f}"
 
 
-def _grow(entries: int) -> None:
+def _grow(size: Size) -> None:
     """Write entries until there are so many: by COPY, with the indexes built afterwards."""
-    chance = random.Random(entries)
+    chance = random.Random(size.entries)
     present = _count("SELECT count(*) FROM audit.entry")
     with _log_owner() as owner:
-        _make_past_months(owner)
+        _make_past_months(owner, size.begin)
         indexes = owner.execute(
             "SELECT indexname, replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes WHERE schemaname = 'audit'"
             " AND tablename = 'entry' AND indexname NOT LIKE '%pkey'"
         ).fetchall()
         for name, _ in indexes:
             owner.execute(f"DROP INDEX audit.{name}")
-        _copy_entries(chance, present, entries)
+        _copy_entries(chance, present, size)
         for _, definition in indexes:
             owner.execute(definition)
 
 
-def _copy_entries(chance: random.Random, present: int, entries: int) -> None:
+def _copy_entries(chance: random.Random, present: int, size: Size) -> None:
     """Copy batches through two connections; each has its transaction number before the next one, as the tree's order asks."""
-    until = datetime.now(UTC)
     templates = [_template(chance) for _ in range(TEMPLATES)]
     with ThreadPoolExecutor(COPIERS) as pool, ExitStack() as stack:
         owners = [stack.enter_context(_log_owner()) for _ in range(COPIERS)]
         copies: list[Future[None]] = []
-        for number, begun in enumerate(range(present, entries, BATCH)):
+        for number, begun in enumerate(range(present, size.entries, BATCH)):
             if number >= COPIERS:
                 copies[number - COPIERS].result()
             owner = owners[number % COPIERS]
             owner.execute("BEGIN")
             owner.execute("SELECT pg_current_xact_id()")
-            rows = range(begun, min(begun + BATCH, entries))
-            moments = [until - timedelta(days=730) * (1 - row / entries) for row in rows]
+            moments = [size.moment(row) for row in range(begun, min(begun + BATCH, size.entries))]
             copies.append(pool.submit(_copy, owner, random.Random(begun), templates, moments))
         for copy in copies:
             copy.result()
@@ -222,12 +242,13 @@ def _template(chance: random.Random) -> str:
     return re.sub(r'"(at|nonce|point|request)":"[^"]*"', r'"\1":"{\1}"', text)
 
 
-def _make_past_months(owner: psycopg.Connection) -> None:
-    """Make the partitions that two years of service would have made."""
+def _make_past_months(owner: psycopg.Connection, begin: datetime) -> None:
+    """Make the partitions that service since then would have made."""
+    months = (datetime.now(UTC) - begin) // timedelta(days=28) + 1
     owner.execute(
-        """
+        f"""
         DO $$ DECLARE month timestamp; part text; BEGIN
-          FOR back IN 1..25 LOOP
+          FOR back IN 1..{months} LOOP
             month := date_trunc('month', clock_timestamp() AT TIME ZONE 'Asia/Tokyo') - make_interval(months => back);
             part := format('entry_%s', to_char(month, 'YYYY_MM'));
             IF to_regclass('audit.' || part) IS NULL THEN
@@ -300,36 +321,36 @@ def _rate(work: Callable[[], int]) -> str:
     return f"{done / (time.perf_counter() - began):,.0f}"
 
 
-def _percentiles(query: Callable[[random.Random], object]) -> str:
+def _percentiles(query: Callable[[random.Random, Size], object], size: Size) -> str:
     chance, times = random.Random(1), []
     for _ in range(SAMPLES):
         began = time.perf_counter()
-        query(chance)
+        query(chance, size)
         times.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(times, n=20)
     return f"{statistics.median(times):.1f} / {cuts[18]:.1f}"
 
 
-def _search(chance: random.Random, days: int, **wanted: Any) -> queries.Page:
-    until = datetime.now(UTC) - timedelta(days=chance.randrange(600))
+def _search(chance: random.Random, size: Size, days: int, **wanted: Any) -> queries.Page:
+    until = size.moment(chance.randrange(size.entries))
     condition = queries.Condition(since=until - timedelta(days=days), until=until, **wanted)
     return queries.search(condition, cursor=None, rows=PAGE_ROWS)
 
 
-def _point(chance: random.Random) -> queries.Page:
-    return _search(chance, 730, point=f"02{chance.randrange(POINTS):020}")
+def _point(chance: random.Random, size: Size) -> queries.Page:
+    return _search(chance, size, 730, point=f"02{chance.randrange(POINTS):020}")
 
 
-def _person_day(chance: random.Random) -> queries.Page:
-    return _search(chance, 1, person=f"RT-{chance.randrange(PERSONS):04}")
+def _person_day(chance: random.Random, size: Size) -> queries.Page:
+    return _search(chance, size, 1, person=f"RT-{chance.randrange(PERSONS):04}")
 
 
-def _terminal_period(chance: random.Random) -> queries.Page:
-    return _search(chance, 30, terminal=f"RT-{chance.randrange(TERMINALS):04}")
+def _terminal_period(chance: random.Random, size: Size) -> queries.Page:
+    return _search(chance, size, 30, terminal=f"RT-{chance.randrange(TERMINALS):04}")
 
 
-def _purpose(chance: random.Random) -> queries.Page:
-    return _search(chance, 30, purpose="night_duty")
+def _purpose(chance: random.Random, size: Size) -> queries.Page:
+    return _search(chance, size, 30, purpose="night_duty")
 
 
 def _write_trust(folder: Path) -> None:

@@ -229,6 +229,28 @@ def test_an_entry_dated_back_is_found(published_log, superuser):
     assert found() == [(300, "記録の時刻が、先に封印された記録より1時間以上前です。")]
 
 
+def test_an_entry_put_between_the_far_apart_times_of_one_chunk_is_found(published_log, superuser):
+    """A clock that was wrong once makes a gap inside a chunk, which nobody may use as a hiding place."""
+    superuser.execute(
+        "INSERT INTO entry (payload, logged_at) VALUES (%s, now() - interval '2 years')", [entry().payload()]
+    )
+    published_log.seals()
+    published_log.publishes()
+    with unguarded(superuser, "entry"):
+        superuser.execute(
+            "INSERT INTO entry (payload, xact, logged_at) VALUES (%s, '3', now() - interval '1 year')",
+            [entry().payload()],
+        )
+    assert (None, "封印の外に加えられた記録です。") in found()
+
+
+@pytest.mark.parametrize("time", ["infinity", "-infinity", "150000-01-01"])
+def test_a_leaf_with_a_time_no_calendar_has_is_found(published_log, superuser, time):
+    with unguarded(superuser, "leaf"):
+        superuser.execute("UPDATE leaf SET logged_at = %s WHERE index = 7", [time])
+    assert (7, "封印された記録がありません（削除または移動）。") in found()
+
+
 def test_a_lost_tile_is_named(published_log):
     (published_log.folder / "tile/0/000").unlink()
     assert found()[0] == (0, "タイルがありません（tile/0/000）。")
