@@ -17,12 +17,16 @@ from django.db.models import Q, QuerySet
 
 from audit import flags, words
 from audit.choices import FIELD_LABELS, Action, Flag, Outcome, Purpose
+from audit.chunks import LATEST_ARRIVAL
 from audit.entry import Actor
 from audit.models import LogEntry
 
 PRIMARY = "log"
 ALIAS = settings.READ_LOG_SEARCH_ALIAS
 NAMES = ("terminal", "card", "person", "point", "purpose", "outcome", "action")
+_TIME_OF = """
+SELECT (SELECT logged_at FROM leaf WHERE entry = %s), (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1)
+"""
 _COVERAGE = """
 SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1), (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1),
   pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END
@@ -179,8 +183,19 @@ def entries(condition: Condition, *, alias: str = ALIAS) -> QuerySet[LogEntry]:
 
 
 def entry(number: int) -> Line | None:
-    """Return one entry by its number, also when it has only just been written."""
-    found = LogEntry.objects.using(PRIMARY).filter(id=number).first()
+    """Return one entry by its number, also when it has only just been written.
+
+    Entries are ordered by time: a sealed one is found by its leaf's, the others after the last leaf.
+    """
+    numbered = LogEntry.objects.using(PRIMARY).filter(id=number)
+    with connections[PRIMARY].cursor() as cursor:
+        cursor.execute(_TIME_OF, [number])
+        sealed, last = cursor.fetchone()
+    if sealed:
+        numbered = numbered.filter(logged_at=sealed)
+    elif last:
+        numbered = numbered.filter(logged_at__gte=last - LATEST_ARRIVAL)
+    found = numbered.first()
     return _line(found) if found else None
 
 

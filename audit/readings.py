@@ -69,16 +69,17 @@ def withholdings(*, at: datetime) -> list[Withholding]:
         return [Withholding(Withheld(kind), *rest) for kind, *rest in cursor.fetchall()]
 
 
-@searching()
 def readings(point: str, *, since: datetime, until: datetime, at: datetime, alias: str) -> Readings:
     """Return who read a point: what was shown to somebody, not what was refused."""
     kept_back = withholdings(at=at)
-    found = list(
+    read = (
         LogEntry.objects.using(alias)
         .filter(point=point, logged_at__gte=since, logged_at__lt=until)
         .exclude(outcome=Outcome.REFUSED)
-        .order_by("-logged_at", "-id")[: MOST + 1]
+        .order_by("-logged_at", "-id")
     )
+    with searching():
+        found = list(read[: MOST + 1])
     lines = [_reading(entry, kept_back) for entry in reversed(found[:MOST])]
     shown = [line for line in lines if line.fields]
     return Readings(

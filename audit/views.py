@@ -1,6 +1,5 @@
 """The officer's pages on the read log. Every one of these reads is on the log itself."""
 
-from datetime import timedelta
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -11,14 +10,13 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit import chart, exports, integrity, links, log, overview, queries, readings, review, tasks
-from audit.choices import READ, WITHHOLD, Action, ExportFormat, ExportPurpose, Outcome, Withheld
-from audit.entry import Actor, Entry
+from audit import chart, exports, integrity, links, overview, queries, readings, review
+from audit.choices import READ, WITHHOLD, Action, ExportFormat, ExportPurpose, Withheld
+from audit.entry import Actor
 from audit.forms import AnswerForm, ConditionForm, ExportForm, PointForm, ReleaseForm, SaveForm, WithholdForm
 
 ROWS = 50
 POINT_DIGITS = 22
-STUCK_AFTER = timedelta(hours=1)  # a run that was killed does not keep the button for ever
 may_read = permission_required(READ, raise_exception=True)
 may_withhold = permission_required(WITHHOLD, raise_exception=True)
 
@@ -45,7 +43,7 @@ def reads(request: LoggedRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "audit/reads.html", {"form": form}, status=400)
     condition = form.condition(request.at)
-    _note(request, condition.chosen())
+    _consult(request, condition.chosen())
     coverage = queries.coverage(condition, at=request.at)
     page = queries.search(condition, cursor=request.GET.get("older"), rows=ROWS)
     figures = overview.overview(condition)
@@ -72,7 +70,7 @@ def reads(request: LoggedRequest) -> HttpResponse:
 @may_read
 def read(request: LoggedRequest, number: int) -> HttpResponse:
     """Show one entry whole."""
-    _note(request, {"entry": str(number)})
+    _consult(request, {"entry": str(number)})
     line = queries.entry(number)
     if line is None:
         raise Http404
@@ -103,7 +101,7 @@ def save_condition(request: LoggedRequest) -> HttpResponse:
 @may_read
 def forget_condition(request: LoggedRequest, pk: int) -> HttpResponse:
     """Drop one of one's own searches."""
-    review.forget_condition(pk, by=request.viewer.actor.person)
+    review.forget_condition(pk, by=request.viewer.actor.person, at=request.at)
     messages.success(request, "保存した条件を消しました。")
     return redirect("reads")
 
@@ -140,7 +138,7 @@ def _answer(request: LoggedRequest, point: str, template: str, action: Action, *
         return render(request, "audit/point_readings.html", {"form": form, "point": point}, status=400)
     since, until = form.days()
     query = {"disclosure": point, "since": since.isoformat(), "until": until.isoformat()}
-    _note(request, query | ({"names": "1"} if form.cleaned_data["names"] else {}), action=action)
+    _consult(request, query | ({"names": "1"} if form.cleaned_data["names"] else {}), action=action)
     condition = queries.Condition(since=since, until=until, point=point)
     context = {
         "form": form,
@@ -174,16 +172,14 @@ def withhold(request: LoggedRequest) -> HttpResponse:
     if form.until() <= request.at:
         form.add_error("last", "保留の最終日は今日か、それより後の日にしてください。")
         return _withholdings(request, form, status=400)
-    kind, until = Withheld(given["kind"]), form.until()
-    said = {kind.value: given["subject"], "until": until.isoformat(), "reason": given["reason"]}
-    _note(request, said, action=Action.WITHHOLD_LOG)
     review.withhold(
-        kind=kind,
+        kind=Withheld(given["kind"]),
         subject=given["subject"],
-        until=until,
+        until=form.until(),
         reason=given["reason"],
-        by=request.viewer.actor.person,
+        by=request.viewer.actor,
         at=request.at,
+        request=request.id,
     )
     messages.success(request, "本人への開示を保留しました。")
     return redirect("withholdings")
@@ -198,21 +194,20 @@ def release(request: LoggedRequest) -> HttpResponse:
         messages.error(request, "解除の理由を入力してください。")
         return redirect("withholdings")
     given = form.cleaned_data
-    said = {given["kind"]: given["subject"], "until": request.at.isoformat(), "reason": given["reason"]}
-    _note(request, said, action=Action.WITHHOLD_LOG)
     review.release(
         kind=Withheld(given["kind"]),
         subject=given["subject"],
         reason=given["reason"],
-        by=request.viewer.actor.person,
+        by=request.viewer.actor,
         at=request.at,
+        request=request.id,
     )
     messages.success(request, "保留を解除しました。")
     return redirect("withholdings")
 
 
 def _withholdings(request: LoggedRequest, form: WithholdForm, *, status: int = 200) -> HttpResponse:
-    _note(request, {"withholdings": "1"})
+    _consult(request, {"withholdings": "1"})
     context = {
         "form": form,
         "now": readings.withholdings(at=request.at),
@@ -225,7 +220,7 @@ def _withholdings(request: LoggedRequest, form: WithholdForm, *, status: int = 2
 @may_read
 def integrity_page(request: LoggedRequest) -> HttpResponse:
     """改ざん検証: how far the log is sealed, witnessed and verified."""
-    _note(request, {"integrity": "1"})
+    _consult(request, {"integrity": "1"})
     trusted = integrity.policy()
     checkpoints = integrity.checkpoints(trusted)
     context = {
@@ -251,10 +246,11 @@ def progress(request: LoggedRequest) -> HttpResponse:
 @may_read
 def verify(request: LoggedRequest) -> HttpResponse:
     """Have the log verified; the verdict is an entry of the log when it is there."""
-    if any(run.running and request.at - run.started_at < STUCK_AFTER for run in integrity.runs()):
+    try:
+        review.ask_verification(by=request.viewer.actor.person, at=request.at)
+    except review.AlreadyVerifying:
         messages.error(request, "いま検証しています。終わってからもう一度押してください。")
     else:
-        tasks.verify.delay(request.viewer.actor.person)
         messages.success(request, "検証を始めます。この画面を閉じても続きます。")
     return redirect("integrity")
 
@@ -316,7 +312,7 @@ def export_file(request: LoggedRequest, pk: int) -> FileResponse:
 
 
 def _exports(request: LoggedRequest, form: ExportForm, *, status: int = 200) -> HttpResponse:
-    _note(request, {"exports": "1"})
+    _consult(request, {"exports": "1"})
     mine = request.viewer.actor.person
     lines = [
         (each, each.is_ready(request.at), each.awaits_approval(request.at), each.asked_by == mine)
@@ -337,14 +333,5 @@ def _runs() -> dict[str, Any]:
     return {"runs": runs, "running": next((run for run in runs if run.running), None)}
 
 
-def _note(request: LoggedRequest, query: dict[str, str], *, action: Action = Action.READ_LOG) -> None:
-    """Put what the officer does on the log before anything of it is shown."""
-    entry = Entry(
-        actor=request.viewer.actor,
-        action=action,
-        outcome=Outcome.ALLOWED,
-        at=request.at,
-        request=request.id,
-        query=query,
-    )
-    log.append([entry])
+def _consult(request: LoggedRequest, query: dict[str, str], *, action: Action = Action.READ_LOG) -> None:
+    review.consult(query, by=request.viewer.actor, at=request.at, request=request.id, action=action)

@@ -8,12 +8,15 @@ anyone, so tests look only at what came after they began.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
 from django.core.management import call_command
 from hypothesis import settings
 
+from config.celery import app
 from deploy.roles import LOGIN_ROLES
 from tests.people import Region, build_region
 from tests.readlog import ReadLog
@@ -92,3 +95,17 @@ def town(owner: psycopg.Connection, emptied_tables: list[str]) -> Town:
 def read_log(owner: psycopg.Connection) -> ReadLog:
     """Return the entries of the read log made during this test."""
     return ReadLog.from_now()
+
+
+@pytest.fixture
+def asked_of_worker() -> Callable[[str], list[Any]]:
+    """What the worker has been asked to do since the test began: (args, kwargs) of each asking for a task."""
+    app.control.purge()
+
+    def asked(task: str) -> list[Any]:
+        with app.connection_for_read() as broker:
+            queue = app.amqp.queues[app.conf.task_default_queue](broker)
+            waiting = list(iter(partial(queue.get, no_ack=True), None))
+        return [tuple(each.payload[:2]) for each in waiting if each.headers["task"] == task]
+
+    return asked

@@ -45,6 +45,16 @@ def entry(**changes) -> Entry:
     return Entry(**given | changes)
 
 
+def rows_read(alias: str) -> int:
+    """Return how many entries this login's transaction has read in tables and indexes, as the server counts."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class"
+            " WHERE relnamespace = 'audit'::regnamespace AND relname LIKE 'entry%'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 @dataclass
 class Neighbour:
     """The witness, which can be sent away and come back."""

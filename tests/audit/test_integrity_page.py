@@ -11,7 +11,6 @@ from accesscontrol.models import Alert
 from audit import health, integrity, log, tasks
 from audit.health import Part
 from audit.integrity import Health, Run, judge
-from config.celery import app
 from tests.audit.conftest import entry, unguarded
 from tests.guarantees.markup import tree
 
@@ -80,18 +79,11 @@ class TestPage:
 
 
 class TestRuns:
-    def test_the_button_asks_for_a_run_in_the_officers_name(self, proven, region):
-        app.control.purge()
+    def test_the_button_asks_for_a_run_in_the_officers_name(self, proven, region, asked_of_worker):
         officer = region.officer()
         answer = officer.posts("/audit/integrity/verify/", follow=True)
         assert "検証を始めます" in answer.content.decode()
-        with app.connection_for_read() as broker:
-            queue = broker.SimpleQueue("celery")
-            message = queue.get(timeout=10)
-            message.ack()
-            queue.close()
-        assert message.headers["task"] == "audit.tasks.verify"
-        assert message.payload[0] == ["N-10002"]
+        assert asked_of_worker("audit.tasks.verify") == [(["N-10002"], {})]
 
     def test_a_run_that_finds_nothing_wrong_is_the_verdict_on_every_page(self, proven, region):
         officer = region.officer()

@@ -11,11 +11,13 @@ from django.utils import timezone
 
 from audit import readings, review
 from audit.choices import Withheld
+from audit.entry import Actor
 from tests.guarantees.markup import Node, tree
 from tests.people import OTHER_LOW, UNKNOWN_NUMBER
 
 PAGE, SHEET = f"/audit/points/{OTHER_LOW}/", f"/audit/points/{OTHER_LOW}/answer/"
 WHY = "内部調査 2026-031"
+OFFICER = Actor(person="N-10002")
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +27,9 @@ def nothing_withheld(region):
     def release_all():
         at = timezone.now()
         for each in readings.withholdings(at=at):
-            review.release(kind=each.kind, subject=each.subject, reason="試験の終わり", by="N-10002", at=at)
+            review.release(
+                kind=each.kind, subject=each.subject, reason="試験の終わり", by=OFFICER, at=at, request="test"
+            )
 
     release_all()
     yield
@@ -46,13 +50,31 @@ def officer(region, empty_log):
 def withhold(kind: Withheld, subject: str, *, days: float = 3) -> None:
     at = timezone.now()
     until = at + timedelta(days=days)
-    review.withhold(kind=kind, subject=subject, until=until, reason=WHY, by="N-10002", at=at)
+    review.withhold(kind=kind, subject=subject, until=until, reason=WHY, by=OFFICER, at=at, request="test")
+
+
+@pytest.mark.parametrize("by", ["N-10001", "R-20001", "N-10004", ""])
+def test_nobody_but_officer_and_auditor_reads_the_log_even_past_the_page(
+    region, read_log, asked_of_worker, by
+):
+    at = timezone.now()
+    for deed in (
+        partial(review.consult, {"entry": "1"}, by=Actor(person=by), at=at, request="test"),
+        partial(review.ask_verification, by=by, at=at),
+        partial(review.save_condition, name="今日", query="period=24h", by=by, at=at),
+        partial(review.forget_condition, 1, by=by, at=at),
+    ):
+        with pytest.raises(PermissionDenied, match="担当だけ"):
+            deed()
+    assert list(read_log.entries()) == []
+    assert asked_of_worker(review.VERIFY) == []
 
 
 @pytest.mark.parametrize("by", ["N-10005", "N-10001", ""], ids=["the auditor", "a clerk", "nobody"])
 def test_nobody_else_decides_what_is_withheld_even_past_the_page(region, by):
     at = timezone.now()
-    given = {"kind": Withheld.POINT, "subject": OTHER_LOW, "reason": WHY, "by": by, "at": at}
+    given = {"kind": Withheld.POINT, "subject": OTHER_LOW, "reason": WHY, "at": at}
+    given |= {"by": Actor(person=by), "request": "test"}
     for deed in (
         partial(review.withhold, until=at + timedelta(days=1), **given),
         partial(review.release, **given),

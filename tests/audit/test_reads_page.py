@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from accesscontrol.choices import CardKind
 from accesscontrol.clearance import Level, Side
 from accesscontrol.situation import Situation, claims
-from audit import queries, words
+from audit import log, queries, words
 from terminals.choices import ZoneKind
 from terminals.queries import recognise
+from tests.audit.conftest import entry, rows_read
 from tests.guarantees.markup import tree
 from tests.people import OTHER_LOW, OWN_LOW, UNKNOWN_NUMBER
 
@@ -140,6 +142,24 @@ def test_every_claim_and_choice_has_its_word(region):
 
 def test_an_entry_that_does_not_exist_is_not_found(region):
     assert region.officer().gets("/audit/reads/999999999/").status_code == 404
+
+
+def test_a_sealed_entry_is_found_by_its_number_without_reading_the_log(sealed_log):
+    """Entries have no index by number: the time of the leaf leads there."""
+    receipts = log.append([entry() for _ in range(300)])
+    sealed_log.seals()
+    with transaction.atomic(using="log"):
+        before = rows_read("log")
+        assert queries.entry(receipts[150].number).number == receipts[150].number
+        assert rows_read("log") - before < 10
+
+
+def test_an_entry_that_is_not_sealed_yet_is_found_by_its_number(sealed_log):
+    (first,) = log.append([entry()])
+    assert queries.entry(first.number).number == first.number
+    sealed_log.seals()
+    (second,) = log.append([entry()])
+    assert queries.entry(second.number).number == second.number
 
 
 def test_no_customers_value_is_on_any_page_of_the_log(some_reads):

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit import log, sealer
 from audit.sealer import SealingRefused
-from tests.audit.conftest import entry, unguarded
+from tests.audit.conftest import entry, rows_read, unguarded
 
 pytestmark = pytest.mark.usefixtures("sealed_log")
 INSERT = "INSERT INTO audit.entry (payload) SELECT unnest(%s::text[])"
@@ -25,16 +25,6 @@ def unsealed(superuser):
     return superuser.execute(
         "SELECT count(*) FROM entry e LEFT JOIN leaf l ON l.entry = e.id WHERE l.entry IS NULL"
     ).fetchone()[0]
-
-
-def read_by_the_sealer():
-    """Return how many entries its connection has read in tables and indexes, as the server counts them."""
-    with connections["seal"].cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_stat_get_xact_tuples_returned(relid)) FROM (SELECT * FROM pg_partition_tree('entry')"
-            " UNION ALL SELECT * FROM pg_partition_tree('entry_sealing')) every"
-        )
-        return cursor.fetchone()[0]
 
 
 def indexes(superuser):
@@ -79,9 +69,9 @@ def test_a_page_of_a_large_backlog_reads_no_more_than_itself(sealed_log, superus
     superuser.execute("ANALYZE entry")
     sealer.seal(published=None, at=timezone.now(), page=50)
     with transaction.atomic(using="seal"):
-        before = read_by_the_sealer()
+        before = rows_read("seal")
         sealer.seal(published=None, at=timezone.now(), page=50)
-        assert read_by_the_sealer() - before == 50
+        assert rows_read("seal") - before == 50
 
 
 def test_an_entry_that_commits_late_is_not_lost(sealed_log, superuser):

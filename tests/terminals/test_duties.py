@@ -16,7 +16,6 @@ from accesscontrol.choices import DESK, PERMISSIONS, REVIEW, Duty
 from accesscontrol.duties import OutsideDuty, may, must_have
 from accesscontrol.problems import problem_details
 from accesscontrol.registers import CARDS
-from config.celery import app
 from terminals.changed import TASK
 from terminals.choices import KEEP, MANAGE, Trigger
 from terminals.ledger import operations as ledgers
@@ -64,23 +63,6 @@ def state(owner, emptied_tables):
         return dict(owner.execute(select).fetchall())
 
     return digests
-
-
-@pytest.fixture
-def who_asked():
-    """Who has asked the worker for a run since the test began."""
-    app.control.purge()
-
-    def asked() -> list[int]:
-        with app.connection_for_read() as broker:
-            queue = broker.SimpleQueue("celery")
-            waiting = [queue.get(timeout=10) for _ in range(queue.qsize())]
-            for message in waiting:
-                message.ack()
-            queue.close()
-        return [each.payload[1]["asked_by"] for each in waiting if each.headers["task"] == TASK]
-
-    return asked
 
 
 def public_operations() -> set[str]:
@@ -134,11 +116,11 @@ class TestByName:
             reconciliation.approve(waiting, by=scene.life.segawa, at=scene.at)
         assert state() == before
 
-    def test_a_run_that_was_refused_never_reaches_the_worker(self, scene, who_asked):
+    def test_a_run_that_was_refused_never_reaches_the_worker(self, scene, asked_of_worker):
         with outside_duty("端末管理の担当だけ"):
             reconciliation.ask(is_dry=False, only_kind="", by=scene.life.segawa, at=scene.at)
         reconciliation.ask(is_dry=False, only_kind="", by=scene.life.hayashi, at=scene.at)
-        assert who_asked() == [scene.life.hayashi.pk]
+        assert [run["asked_by"] for _, run in asked_of_worker(TASK)] == [scene.life.hayashi.pk]
 
     def test_the_nobody_of_a_job_approves_no_run(self, scene, state):
         waiting = scene.waiting_run()

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from config.celery import app
 from terminals.changed import TASK
 from terminals.choices import Channel, FileState
 from terminals.ledger import exchange, operations, queries
@@ -69,23 +68,6 @@ def deliver(segawa):
         )
 
     return delivered
-
-
-@pytest.fixture
-def asked_runs():
-    """What the worker was asked to compare since the test began."""
-    app.control.purge()
-
-    def messages() -> list[dict]:
-        with app.connection_for_read() as broker:
-            queue = broker.SimpleQueue("celery")
-            waiting = [queue.get(timeout=10) for _ in range(queue.qsize())]
-            for message in waiting:
-                message.ack()
-            queue.close()
-        return [each.payload[1] for each in waiting if each.headers["task"] == TASK]
-
-    return messages
 
 
 def applied(file: LedgerFile, by, **given) -> LedgerFile:
@@ -155,11 +137,10 @@ class TestConfirmation:
         assert queries.in_force(second.accepted_at - timedelta(seconds=1)) == first
         assert (second.state, second.accepted_by, second.outcome) == ("accepted", hayashi, "反映しました")
 
-    def test_a_comparison_is_asked_for_once_it_is_committed(self, deliver, hayashi, asked_runs):
+    def test_a_comparison_is_asked_for_once_it_is_committed(self, deliver, hayashi, asked_of_worker):
         applied(deliver(csv(ledger())), hayashi)
-        assert asked_runs() == [
-            {"trigger": "ledger", "asked_by": hayashi.pk, "is_dry": False, "only_kind": ""}
-        ]
+        run = {"trigger": "ledger", "asked_by": hayashi.pk, "is_dry": False, "only_kind": ""}
+        assert asked_of_worker(TASK) == [([], run)]
 
     def test_it_is_confirmed_once(self, deliver, hayashi):
         file = applied(deliver(csv(ledger())), hayashi)
