@@ -19,6 +19,9 @@ import django
 django.setup()
 from datetime import timedelta
 from django.utils import timezone
+from accesscontrol.choices import Duty, OrganisationKind
+from accesscontrol.models import Organisation
+from tests.people import make_card
 from audit import log, operations, publication, proofs, queries, review, verifications
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
@@ -28,6 +31,8 @@ given = dict(actor=Actor(person="N-10001"), action=Action.OPEN, outcome=Outcome.
 sealed = operations.seal_everything(at=at)
 operations.publish(at=at)
 condition = queries.Condition(since=at - timedelta(hours=1), until=at + timedelta(hours=1))
+nw = Organisation.objects.create(code="NW", name="試験電力ネットワーク", kind=OrganisationKind.NW)
+make_card("1000000002", nw, "N-10002", "吉岡 慎一", "情報管理室", Duty.COMPLIANCE)
 review.save_condition(name="今日", query="period=24h", by="N-10002", at=at)
 run = verifications.begin(asked_by="N-10002", first=0, size=1, at=at)
 print(json.dumps({
