@@ -8,6 +8,7 @@ anyone, so tests look only at what came after they began.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from config.celery import app
 from deploy.roles import LOGIN_ROLES
 from tests.people import Region, build_region
 from tests.readlog import ReadLog
+from tests.snapshot import Snapshot, empty
 from tests.town import Town, found_town
 
 settings.register_profile("eigyo", deadline=None, print_blob=True)
@@ -64,7 +66,7 @@ def as_login(database) -> Callable[[str], AbstractContextManager[psycopg.Connect
 def emptied_tables(owner: psycopg.Connection) -> list[str]:
     """Return the tables of the registry and the region (contracts by their partitioned parent)."""
     rows = owner.execute(
-        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
         " WHERE n.nspname IN ('app', 'eigyo') AND c.relkind IN ('r', 'p') AND NOT c.relispartition"
         " AND c.relname <> ALL(%s)",
         [list(KEPT)],
@@ -74,15 +76,38 @@ def emptied_tables(owner: psycopg.Connection) -> list[str]:
 
 @pytest.fixture
 def clean(owner: psycopg.Connection, emptied_tables: list[str]) -> None:
-    """Empty the registry and the region; references are checked at the commit, so any order will do."""
-    with owner.transaction():
-        owner.execute("".join(f"DELETE FROM {table};" for table in emptied_tables))
+    """Empty the registry and the region."""
+    empty(owner, emptied_tables)
+
+
+@pytest.fixture(scope="session")
+def administrator_url(database) -> str:
+    """Return how the server's administrator, who can do anything to the rows, connects."""
+    return os.environ["DATABASE_URL"].rsplit("/", 1)[0] + "/eigyo_test"
+
+
+@pytest.fixture(scope="session")
+def administrator(administrator_url: str) -> Iterator[psycopg.Connection]:
+    """Return a connection of the server's administrator."""
+    with psycopg.connect(administrator_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def region_as_built(
+    owner: psycopg.Connection, administrator: psycopg.Connection, emptied_tables: list[str]
+) -> tuple[Region, Snapshot]:
+    """Make the small region once, and keep its rows."""
+    empty(owner, emptied_tables)
+    return build_region(), Snapshot.of(administrator, emptied_tables)
 
 
 @pytest.fixture
-def region(clean: None) -> Region:
+def region(region_as_built: tuple[Region, Snapshot], administrator: psycopg.Connection) -> Region:
     """Return the small region: companies, places, terminals, people, six supply points."""
-    return build_region()
+    built, rows = region_as_built
+    rows.put_back(administrator)
+    return deepcopy(built)
 
 
 @pytest.fixture(scope="module")

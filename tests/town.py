@@ -26,6 +26,7 @@ from terminals.models import (
 from tests.house.matrix import CLERKS, STAFF, TABLE, Url, urls
 from tests.people import ALWAYS, OTHER_LOW, Person, Region, build_region, make_terminal
 from tests.readlog import ReadLog
+from tests.snapshot import empty
 from tests.terminals.life import Life
 
 PURPOSES = {"officer": "log_review", "auditor": "log_review"} | dict.fromkeys(CLERKS, "contract_inquiry")
@@ -70,7 +71,7 @@ class Town:
 
 def found_town(owner: psycopg.Connection, tables: list[str]) -> Town:
     """Build the region afresh, everybody at a terminal of their own."""
-    owner.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+    empty(owner, tables)
     region = build_region()
     people = {"terminal": region.person("officer").sits_at(_office(region, "NW-0009"))}
     for step, persona in enumerate(STAFF):

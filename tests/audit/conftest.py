@@ -1,6 +1,5 @@
 """A read log with keys, a folder of its own and a witness next door."""
 
-import os
 import secrets
 import subprocess
 import sys
@@ -129,10 +128,9 @@ def sealed_log(empty_log, tmp_path, settings) -> Iterator[SealedLog]:
 
 
 @pytest.fixture
-def superuser(database) -> Iterator[psycopg.Connection]:
+def superuser(administrator_url: str) -> Iterator[psycopg.Connection]:
     """A connection of the server's administrator, who can do anything to the rows."""
-    url = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + "/eigyo_test"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(administrator_url, autocommit=True) as connection:
         connection.execute("SET search_path TO audit, public")
         yield connection
 

@@ -23,6 +23,7 @@ from terminals.models import (
 )
 from terminals.reconciliation import operations
 from tests.people import SINCE, build_region, make_terminal
+from tests.snapshot import empty
 from tests.terminals.ledgers import Line, honest_lines, ledger_in_force
 
 TERMINALS = 10
@@ -175,7 +176,7 @@ FAULTS: tuple[Callable[[Planted], set[str]], ...] = (
 @pytest.fixture(scope="module")
 def estate(owner, emptied_tables):
     """The region, ten more NW terminals in the office, all counted and used yesterday."""
-    owner.execute(f"TRUNCATE {', '.join(emptied_tables)} RESTART IDENTITY CASCADE")
+    empty(owner, emptied_tables)
     region = build_region()
     added = [
         make_terminal(f"NW-1{n:03d}", TerminalClass.NW, region.nw, region.places["nw"])
