@@ -26,6 +26,10 @@ UPDATE tree_state SET target = coalesce(target, pg_current_snapshot())
 RETURNING target::text, pg_snapshot_xmax(target)::text AS "end", position_xact::text AS xact, position_id AS id, floor,
   pg_snapshot_xmax(sealed)::text AS begin, ARRAY(SELECT pg_snapshot_xip(sealed))::text[] AS running
 """
+# A page is read along its index, also where the statistics are too old to know of the backlog.
+_ALONG_THE_INDEX = """
+SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off
+"""
 # Where a round stands is given as values: only then is a page found in the index, and the rest not looked at.
 _AFTER = """
 SELECT id, xact, logged_at, payload FROM entry
@@ -81,6 +85,7 @@ def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sea
                 "元のクラスターに戻すか、manage.py adopt_read_log で引き継いでください。"
             )
         refuse_unless_continued(published, size)
+        cursor.execute(_ALONG_THE_INDEX)
         cursor.execute(_ROUND)
         names = [column.name for column in cursor.description]
         cursor.execute(_PAGE, dict(zip(names, cursor.fetchone(), strict=True)) | {"page": page})
