@@ -1,6 +1,6 @@
 """What an entry says by itself that an officer looks at first: one rule as a condition, and for one line.
 
-The conditions are those of the partial indexes in migration 0004, word for word.
+The conditions are those of the partial indexes in migrations 0004 and 0009, word for word.
 """
 
 from datetime import datetime
@@ -44,5 +44,10 @@ def of(detail: dict[str, Any], logged_at: datetime) -> list[Flag]:
     return [flag for flag, held in holds.items() if held]
 
 
+class _AsWritten(JSONField[Any]):
+    def db_type(self, connection: Any) -> str:
+        return "json"
+
+
 def _text(name: str) -> KeyTextTransform:
-    return KeyTextTransform(name, Cast("payload", JSONField()))
+    return KeyTextTransform(name, Cast("payload", _AsWritten()))

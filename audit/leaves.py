@@ -5,7 +5,7 @@ and writes the same bytes for what an entry may hold (ASCII keys, strings, boole
 numbers); whatever it doubts is judged by the reference implementation.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, cast
 
 import orjson
@@ -13,7 +13,8 @@ import rfc8785
 
 from audit.tree import leaf_hash
 
-COLUMNS = ("action", "outcome", "person", "company", "card", "terminal", "point", "purpose", "request")
+TEXTS = ("action", "outcome", "person", "company", "card", "terminal", "point", "purpose", "request")
+COLUMNS = (*TEXTS, "fields")  # the list as the entry writes it
 _ENTRY_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
@@ -41,11 +42,15 @@ def faults(row: Row) -> Iterator[str]:
         return
     if not _is_canonical(document, row.payload):
         yield "記録が正規の形（RFC 8785）ではありません。"
-    elif row.columns != tuple(map(document.get, COLUMNS)):
-        wrong = [
-            name for name, column in zip(COLUMNS, row.columns, strict=True) if column != document.get(name)
-        ]
+    elif row.columns != (told := columns(document)):
+        wrong = [name for name, held, said in zip(COLUMNS, row.columns, told, strict=True) if held != said]
         yield f"検索用の列が記録の内容と違います（{'・'.join(wrong)}）。"
+
+
+def columns(document: Mapping[str, object]) -> tuple[object, ...]:
+    """Return what the search columns of a canonical entry hold."""
+    fields = rfc8785.dumps(document["fields"]).decode() if "fields" in document else None
+    return (*map(document.get, TEXTS), fields)
 
 
 def _is_canonical(document: object, payload: bytes) -> bool:

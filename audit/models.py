@@ -23,7 +23,7 @@ class LogEntry(models.Model):
     point = models.TextField()
     purpose = models.TextField(choices=Purpose.choices)
     request = models.TextField()
-    fields = models.JSONField()
+    fields = models.TextField()
 
     class Meta:
         managed = False

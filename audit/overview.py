@@ -35,7 +35,7 @@ UNION ALL (SELECT 'person', name, number, 0 FROM people ORDER BY 3 DESC, 2 LIMIT
 UNION ALL (SELECT 'terminal', name, number, 0 FROM terminals ORDER BY 3 DESC, 2 LIMIT {top})
 """
 _NAMES = """
-SELECT asked.person, (SELECT (e.payload::jsonb) ->> 'person_name' FROM entry e
+SELECT asked.person, (SELECT (e.payload::json) ->> 'person_name' FROM entry e
   WHERE e.person = asked.person ORDER BY e.logged_at DESC, e.id DESC LIMIT 1)
 FROM unnest(%s::text[]) AS asked (person)
 """

@@ -5,7 +5,7 @@ alarms reads on the primary, because a standby may be behind.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -209,7 +209,7 @@ def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]
             [person, since, [Action.LIST.value, Action.OPEN.value, Action.PRINT.value], rows],
         )
         return [
-            OwnReading(number, at, action, outcome, point, purpose or "", _names(fields))
+            OwnReading(number, at, action, outcome, point, purpose or "", tuple(json.loads(fields)))
             for number, at, action, outcome, point, purpose, fields in cursor.fetchall()
         ]
 
@@ -289,7 +289,3 @@ def _position(cursor: str | None) -> tuple[datetime, int] | None:
         return datetime.fromisoformat(logged_at), int(number)
     except ValueError:
         return None
-
-
-def _names(fields: str | Iterable[str]) -> tuple[str, ...]:
-    return tuple(json.loads(fields) if isinstance(fields, str) else fields)

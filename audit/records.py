@@ -1,6 +1,5 @@
 """Sealed entries with the leaves they are, page by page, and as Parquet."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,12 +23,9 @@ SCHEMA = pa.schema(
         ("logged_at", pa.timestamp("us", tz="UTC")),
         ("payload", pa.string()),
         *((name, pa.string()) for name in COLUMNS),
-        ("fields", pa.list_(pa.string())),
     ]
 )
-SELECTED = ", ".join(
-    ("l.index", "e.id", "e.logged_at", "e.payload", *(f"e.{name}" for name in COLUMNS), "e.fields")
-)
+SELECTED = ", ".join(("l.index", "e.id", "e.logged_at", "e.payload", *(f"e.{name}" for name in COLUMNS)))
 _LEAVES = f"""
 SELECT {SELECTED} FROM leaf l JOIN entry e ON e.logged_at = l.logged_at AND e.id = l.entry
 WHERE l.index >= %(first)s AND l.index < %(end)s AND l.logged_at >= %(begins)s AND l.logged_at < %(ends)s
@@ -75,14 +71,12 @@ class Row(NamedTuple):
     logged_at: datetime
     payload: str
     columns: tuple[str | None, ...]
-    fields: list[str]
 
     @classmethod
     def of(cls, found: Sequence[Any]) -> Self:
         """Make a row of what SELECTED gives."""
-        index, number, logged_at, payload, *columns, fields = found
-        fields = json.loads(fields) if isinstance(fields, str) else fields
-        return cls(index, number, logged_at, payload, tuple(columns), fields or [])
+        index, number, logged_at, payload, *columns = found
+        return cls(index, number, logged_at, payload, tuple(columns))
 
 
 class Unsealed(Exception):
@@ -134,9 +128,7 @@ def hashes_of_month(month: Month, first: int, end: int, *, alias: str) -> dict[i
 
 def sealed(entries: QuerySet[LogEntry], *, size: int, alias: str) -> Iterator[Row]:
     """Yield entries by time with their leaves in the tree of `size`. Raises Unsealed."""
-    selected = entries.order_by("logged_at", "id").values_list(
-        "id", "logged_at", "payload", *COLUMNS, "fields"
-    )
+    selected = entries.order_by("logged_at", "id").values_list("id", "logged_at", "payload", *COLUMNS)
     for batch in batches(selected.iterator(chunk_size=BATCH)):
         with connections[alias].cursor() as cursor:
             numbers = [found[0] for found in batch]
@@ -160,7 +152,6 @@ def table(rows: Sequence[Row]) -> pa.Table:
     """Return rows as a table of SCHEMA."""
     columns: list[list[Any]] = [[row[place] for row in rows] for place in range(4)]
     columns += [[row.columns[place] for row in rows] for place in range(len(COLUMNS))]
-    columns.append([row.fields for row in rows])
     return pa.Table.from_arrays(
         [pa.array(column, kind) for column, kind in zip(columns, SCHEMA.types, strict=True)], schema=SCHEMA
     )

@@ -15,7 +15,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit.leaves import COLUMNS
+from audit.leaves import COLUMNS, TEXTS
 
 ROW = ("id", "logged_at", "payload", *COLUMNS)
 KEY = slice(2, 26)  # number and time of an entry, each after its length
@@ -91,13 +91,11 @@ def _is_plain(texts: list[bytes]) -> bool:
 
 def _pattern(document: dict[str, object]) -> str:
     columns = "".join(rf"\x00\x00\x00[^\x00](?P={name})" if name in document else _NULL for name in COLUMNS)
-    members = _members(
-        {
-            name: rf'"(?P<{name}>{_TEXT})"' if name in COLUMNS else _value(value)
-            for name, value in document.items()
-        }
-    )
-    return f"{_HEAD}({members}){columns}"
+    members = {name: _value(value) for name, value in document.items()}
+    members |= {name: rf'"(?P<{name}>{_TEXT})"' for name in TEXTS if name in document}
+    if fields := members.get("fields"):
+        members["fields"] = f"(?P<fields>{fields})"
+    return f"{_HEAD}({_members(members)}){columns}"
 
 
 def _value(value: object) -> str:

@@ -48,7 +48,7 @@ class TestArchive:
         assert (manifest.count, manifest.leaves) == (300, [[0, 199], [201, 300]])
         assert table["index"].to_pylist() == [*range(200), *range(201, 301)]
         assert json.loads(table["payload"][0].as_py())["person"] == table["person"][0].as_py() == "RT-0001"
-        assert table["fields"][0].as_py() == ["number", "address"]
+        assert table["fields"][0].as_py() == '["number","address"]'
 
     def test_is_verified_again_from_its_file(self, a_month_apart, tmp_path):
         archived(JANUARY)

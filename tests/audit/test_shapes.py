@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audit import leaves, tree
 from audit.choices import Outcome
-from audit.leaves import COLUMNS
+from audit.leaves import COLUMNS, TEXTS
 from audit.shapes import MOST_SHAPES, Shapes, values
 from tests.audit.conftest import entry
 
@@ -23,7 +23,7 @@ scalars = texts | st.booleans() | st.none() | st.integers(-(2**54), 2**54) | st.
 queries = st.dictionaries(st.sampled_from(("name", "é", "a b", "size")), texts, max_size=2)
 entries = st.fixed_dictionaries(
     {"action": st.sampled_from(("list", "open")), "place": st.sampled_from(("佐", "佐藤")), "v": st.just(1)},
-    optional=dict.fromkeys(COLUMNS[1:], texts)
+    optional=dict.fromkeys(TEXTS[1:], texts)
     | {"fields": lists, "own": st.booleans(), "query": queries, "rows": scalars, "zone": scalars},
 )
 
@@ -39,8 +39,8 @@ def copied(payload: bytes, columns) -> bytes:
 
 def columns_of(document):
     return [
-        None if (value := document.get(name)) is None else str(value).encode("utf-8", "surrogatepass")
-        for name in COLUMNS
+        None if value is None else str(value).encode("utf-8", "surrogatepass")
+        for value in leaves.columns(document)
     ]
 
 

@@ -52,6 +52,6 @@ class Logbook:
             [person],
         )
         found: dict[str, Request] = {}
-        for request, *entry in rows:
-            found.setdefault(request, Request()).add(*entry)
+        for request, *entry, fields in rows:
+            found.setdefault(request, Request()).add(*entry, json.loads(fields))
         return list(found.values())
