@@ -1,8 +1,10 @@
 """Narrow windows, large type and dark rooms: no page needs scrolling sideways, none is unreadable."""
 
+import re
+
 import pytest
 from django.utils import timezone
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from accesscontrol.models import Alert, Card, Posting
 from terminals.choices import Trigger
@@ -82,16 +84,23 @@ def leave_something_to_see(region) -> None:
     assert Discrepancy.objects.exists()
 
 
-def test_no_page_needs_scrolling_sideways_in_a_window_320_pixels_wide(device, region, who):
+def nameless(page: Page) -> list[str]:
+    """The buttons and links of which a screen reader could say nothing."""
+    return re.findall(r'- (?:button|link)(?! ")[^\n]*', page.locator("body").aria_snapshot())
+
+
+def test_no_page_320_pixels_wide_needs_scrolling_sideways_or_loses_the_name_of_a_button(device, region, who):
     leave_something_to_see(region)
     screen = device(viewport=NARROW).taken_over_from(getattr(region, who)())
-    too_wide = {}
+    too_wide, unnamed = {}, {}
     for page in pages_of(who):
         screen.page.goto(page)
         expect(screen.page.get_by_role("heading", level=1)).to_be_visible()
         if screen.overflow():
             too_wide[page] = screen.overflow()
-    assert too_wide == {}
+        if nameless(screen.page):
+            unnamed[page] = nameless(screen.page)
+    assert (too_wide, unnamed) == ({}, {})
 
 
 def test_the_pages_before_a_card_fit_a_narrow_window_too(device, region):

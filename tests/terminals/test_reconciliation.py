@@ -228,6 +228,13 @@ class TestReactions:
         assert "使用者の異動" in stopped.suspended_reason
         assert Alert.objects.filter(terminal_number="NW-0118", codes=["K-101"]).count() == 1
 
+    def test_the_alert_of_a_finding_leads_to_the_reconciliation(self, audited, at):
+        with_line(at, "NW-0118", user_number="R-20001")
+        run(at)
+        shown = audited.officer().gets("/alerts/").content.decode().split("K-101")[1].split("</tr>")[0]
+        assert 'href="/reconciliation/"' in shown
+        assert "/audit/integrity/" not in shown
+
     def test_a_finding_of_less_weight_gets_an_owner_and_a_date_and_stops_nothing(self, audited, at):
         keeper = audited.cards["terminal_admin"].staff
         audited.places["nw"].building.keeper = keeper
