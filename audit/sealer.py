@@ -24,24 +24,28 @@ FROM tree_state FOR UPDATE
 _ROUND = """
 UPDATE tree_state SET target = coalesce(target, pg_current_snapshot())
 RETURNING target::text, pg_snapshot_xmax(target)::text AS "end", position_xact::text AS xact, position_id AS id, floor,
-  pg_snapshot_xmax(sealed)::text AS begin, ARRAY(SELECT pg_snapshot_xip(sealed))::text[] AS running
+  ARRAY(SELECT pg_snapshot_xip(sealed))::text[] AS running,
+  greatest(position_xact, pg_snapshot_xmax(sealed))::text AS begin,
+  CASE WHEN position_xact < pg_snapshot_xmax(sealed) THEN 0 ELSE position_id END AS begin_id
 """
 # A page is read along its index, also where the statistics are too old to know of the backlog.
 _ALONG_THE_INDEX = """
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off
 """
-# Where a round stands is given as values: only then is a page found in the index, and the rest not looked at.
-_AFTER = """
+# Where a round stands is given as values, and as one lower bound: only then is a page found in the index, and the rest
+# not looked at.
+_SEALABLE = """
 SELECT id, xact, logged_at, payload FROM entry
-WHERE (xact, id) > (%(xact)s::xid8, %(id)s) AND id > %(floor)s
-  AND pg_visible_in_snapshot(xact, %(target)s::pg_snapshot)
+WHERE id > %(floor)s AND pg_visible_in_snapshot(xact, %(target)s::pg_snapshot)
 """
 # Those still running at the last snapshot, then those that began after it.
 _PAGE = f"""
 SELECT id, xact, logged_at, sha256('\\x00'::bytea || convert_to(payload, 'UTF8')) FROM (
-  ({_AFTER} AND xact = ANY (%(running)s::xid8[]) ORDER BY xact, id LIMIT %(page)s)
+  ({_SEALABLE} AND xact = ANY (%(running)s::xid8[]) AND (xact, id) > (%(xact)s::xid8, %(id)s)
+    ORDER BY xact, id LIMIT %(page)s)
   UNION ALL
-  ({_AFTER} AND xact >= %(begin)s::xid8 AND xact < %(end)s::xid8 ORDER BY xact, id LIMIT %(page)s)
+  ({_SEALABLE} AND (xact, id) > (%(begin)s::xid8, %(begin_id)s) AND xact < %(end)s::xid8
+    ORDER BY xact, id LIMIT %(page)s)
   ORDER BY xact, id LIMIT %(page)s
 ) found ORDER BY xact, id
 """

@@ -54,6 +54,16 @@ def rows_read(alias: str) -> int:
         return int(cursor.fetchone()[0])
 
 
+def blocks_read(alias: str) -> int:
+    """Return how many blocks of the entries' tables and indexes this login's transaction has asked for."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class"
+            " WHERE relnamespace = 'audit'::regnamespace AND relname LIKE 'entry%'"
+        )
+        return int(cursor.fetchone()[0])
+
+
 @dataclass
 class Neighbour:
     """The witness, which can be sent away and come back."""

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit import log, sealer
 from audit.sealer import SealingRefused
-from tests.audit.conftest import entry, rows_read, unguarded
+from tests.audit.conftest import blocks_read, entry, rows_read, unguarded
 
 pytestmark = pytest.mark.usefixtures("sealed_log")
 INSERT = "INSERT INTO audit.entry (payload) SELECT unnest(%s::text[])"
@@ -83,6 +83,22 @@ def test_a_page_of_a_large_backlog_reads_no_more_than_itself(statistics, sealed_
         before = rows_read("seal")
         sealer.seal(published=None, at=timezone.now(), page=50)
         assert rows_read("seal") - before == 50
+
+
+def test_a_tick_costs_no_more_in_a_long_log_than_in_a_short_one(sealed_log, superuser):
+    def blocks_of_a_tick() -> int:
+        log.append([entry()])
+        with transaction.atomic(using="seal"):
+            before = blocks_read("seal")
+            sealer.seal(published=None, at=timezone.now())
+            return blocks_read("seal") - before
+
+    sealed_log.seals()
+    short = blocks_of_a_tick()
+    log.append([entry() for _ in range(5_000)])
+    sealed_log.seals()
+    superuser.execute("ANALYZE entry")
+    assert blocks_of_a_tick() <= short + 5
 
 
 def test_an_entry_that_commits_late_is_not_lost(sealed_log, superuser):
