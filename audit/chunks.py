@@ -272,7 +272,7 @@ def copied(
 def _unlike_tiles(chunk: Chunk, hashes: list[bytes]) -> Iterator[Finding]:
     """Compare the computed hashes with the tiles on disk, tile by tile; name the first leaf that differs."""
     tiles = Tiles(Path(chunk.folder), chunk.size)
-    roots = []
+    roots, alike = [], True
     for at in range(0, len(hashes), WIDTH):
         tile = hashes[at : at + WIDTH]
         number = (chunk.begin + at) // WIDTH
@@ -282,12 +282,17 @@ def _unlike_tiles(chunk: Chunk, hashes: list[bytes]) -> Iterator[Finding]:
             yield Finding(chunk.begin + at, None, f"タイルがありません（{missing}）。")
             return
         if stored != b"".join(tile):
+            alike = False
             offset = _first_difference(tile, stored)
             yield Finding(chunk.begin + at + offset, None, "公表したタイルの値と違います。")
         if len(tile) == WIDTH:
             roots.append(tree.perfect_root(tile))
-    if len(roots) == WIDTH and tiles.tile(1, chunk.begin // CHUNK) != b"".join(roots):
-        yield Finding(chunk.begin, None, "上の段のタイルが下の段と合いません。")
+    if alike and len(roots) == WIDTH:
+        try:
+            if tiles.tile(1, chunk.begin // CHUNK) != b"".join(roots):
+                yield Finding(chunk.begin, None, "上の段のタイルが下の段と合いません。")
+        except TileMissing as missing:
+            yield Finding(chunk.begin, None, f"タイルがありません（{missing}）。")
 
 
 def _first_difference(tile: list[bytes], stored: bytes) -> int:

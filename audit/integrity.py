@@ -23,7 +23,8 @@ LABELS = {
     Part.PARTITIONS: "月ごとの表の用意",
     Part.ARCHIVE: "保存と廃棄",
 }
-PULSE = (Part.SEALING, Part.WITNESS)  # noted every few seconds: their silence is a fault as well
+# How long each part may say nothing: twice the time between two runs of its job, a minute at least.
+PULSE = {Part.SEALING: ALARM_AFTER, Part.WITNESS: ALARM_AFTER, Part.PARTITIONS: timedelta(hours=12)}
 
 _SEALED = "SELECT size, sealed_at, (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1) FROM tree_state"
 _WAITING = """
@@ -80,8 +81,9 @@ class Health:
         """Return what is wrong and since when: said so itself, or silent for too long."""
         if not self.fine:
             return self.message, self.since
-        if self.part in PULSE and at - self.checked_at > ALARM_AFTER:
-            return "処理が動いていません。封印の担当プロセスを確かめてください。", self.checked_at
+        silent_for = PULSE.get(Part(self.part)) if self.part in LABELS else None
+        if silent_for and at - self.checked_at > silent_for:
+            return "処理が動いていません。担当するプロセスを確かめてください。", self.checked_at
         return None
 
 
@@ -112,6 +114,11 @@ class Run:
     fine: bool | None
     finding: str
     lost: bool
+
+    @property
+    def broken_off(self) -> bool:
+        """Tell whether it ended without a verdict, by itself or because a later one began."""
+        return self.lost or (self.finished_at is not None and self.fine is None)
 
     @property
     def running(self) -> bool:
@@ -256,6 +263,8 @@ def verdict(*, at: datetime) -> Verdict:
 def judge(last: Run | None, parts: list[Health], *, at: datetime) -> Verdict:
     """Weigh the last finished run and the upkeep: what is wrong comes before what is old."""
     troubles = [(part.label, found[1]) for part in parts if (found := part.trouble(at))]
+    if last is not None and last.broken_off:
+        return Verdict("bad", "検証が途中で止まりました", last.finished_at, last.size)
     if last is not None and not last.fine:
         return Verdict("bad", "不一致があります", last.finished_at, last.size)
     if troubles:

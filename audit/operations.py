@@ -81,6 +81,11 @@ def publish(*, at: datetime) -> None:
         health.note(Part.WITNESS, "立会人の署名がそろっています。", fine=True, at=at)
 
 
+def next_to_verify() -> int:
+    """Return the beginning of the chunk in which the last good verification ended."""
+    return verifications.verified_size() // CHUNK * CHUNK
+
+
 def verify(
     *,
     asked_by: str,
@@ -91,18 +96,21 @@ def verify(
 ) -> verifier.Verdict:
     """Verify the log, keep the run as a row and its verdict as an entry of the log.
 
-    Without `first` it begins where the last good verification ended.
+    Without `first` it begins where the last good verification ended. A run that breaks off is kept as such.
     """
     size = verifier.signed_size() if size is None else size
-    if first is None:
-        first = verifications.verified_size() // CHUNK * CHUNK
+    first = next_to_verify() if first is None else first
     run = verifications.begin(asked_by=asked_by, first=first, size=size, at=clock())
 
     def advance(checked: int) -> None:
         verifications.advance(run, checked)
         progress(checked)
 
-    verdict = verifier.verify(first=first, size=size, progress=advance)
+    try:
+        verdict = verifier.verify(first=first, size=size, progress=advance)
+    except BaseException:
+        verifications.end(run, fine=None, finding="", at=clock())
+        raise
     finding = str(verdict.first_bad or "")
     read_log.append(
         [

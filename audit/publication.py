@@ -42,7 +42,13 @@ class _Signed:
 
 def policy() -> Policy:
     """Return the trust policy of this installation."""
-    return Policy.parse(Path(settings.READ_LOG_POLICY).read_text())
+    return policies()[0]
+
+
+def policies() -> list[Policy]:
+    """Return the trust policy of now, then those under which earlier checkpoints were signed."""
+    paths = [settings.READ_LOG_POLICY, *settings.READ_LOG_EARLIER_POLICIES]
+    return [Policy.parse(Path(path).read_text()) for path in paths]
 
 
 def signers() -> list[Signer]:
@@ -184,12 +190,13 @@ def ask(each: Witness, note: str, tiles: Tiles, *, old: int) -> str:
         if remembered > tiles.size:
             raise SealingRefused(
                 f"立会人 {each.name} は{remembered:,}件まで見ていますが、いまの記録は{tiles.size:,}件です。"
-                "記録が巻き戻っています。署名を公表していません。"
+                "記録が巻き戻っています。署名を公表していません。公表済みの時点より新しいデータに戻してください。"
             )
         status, body = _post(each, witness.Request(remembered, _proof(tiles, remembered), note))
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
         raise SealingRefused(
             f"立会人 {each.name} が覚えている記録に、いまの記録がつながりません。記録が書き換えられています。"
+            "公表していません。manage.py verify_read_log --full で最初の不一致を確かめ、控えから戻してください。"
         )
     if status != HTTPStatus.OK:
         raise OSError(f"{each.name}: {status}")

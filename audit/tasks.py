@@ -26,9 +26,9 @@ def publish() -> None:
 
 
 @shared_task
-def verify(asked_by: str) -> None:
-    """Verify what was sealed since the last good verification."""
-    operations.verify(asked_by=asked_by, clock=timezone.now)
+def verify(asked_by: str, first: int | None = None) -> None:
+    """Verify what was sealed since the last good verification, or from a leaf on."""
+    operations.verify(asked_by=asked_by, clock=timezone.now, first=first)
 
 
 @shared_task

@@ -25,8 +25,8 @@ def advance(run: int, checked: int) -> None:
         cursor.execute("UPDATE audit.verification SET checked = checked + %s WHERE id = %s", [checked, run])
 
 
-def end(run: int, *, fine: bool, finding: str, at: datetime) -> None:
-    """Note what a run found."""
+def end(run: int, *, fine: bool | None, finding: str, at: datetime) -> None:
+    """Note what a run found; `fine` is None when it broke off and says nothing."""
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(
             "UPDATE audit.verification SET finished_at = %s, fine = %s, finding = %s WHERE id = %s",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
+from typing import LiteralString
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -26,6 +27,7 @@ ALIAS = "log"
 MOST_FINDINGS = 100
 Progress = Callable[[int], object]
 
+_UNHURRIED = "SET LOCAL statement_timeout = '10min'"
 # Chunks look at the times of their leaves; this is about all the time between.
 _UNSEALED = """
 SELECT e.id FROM unnest(
@@ -77,16 +79,24 @@ def signed_size() -> int:
         return int(cursor.fetchone()[0])
 
 
-def chunk_of(moment: datetime) -> int:
-    """Return the beginning of the chunk that holds the first leaf logged at or after a moment."""
-    with connections[ALIAS].cursor() as cursor:
-        cursor.execute(
-            "SELECT l.index FROM (SELECT id FROM entry WHERE logged_at >= %s ORDER BY logged_at, id LIMIT 1) e"
-            " JOIN leaf l ON l.entry = e.id",
-            [moment],
-        )
-        found = cursor.fetchone()
-    return (int(found[0]) if found else signed_size()) // CHUNK * CHUNK
+def first_since(moment: datetime) -> int:
+    """Return the beginning of the chunk of the first leaf logged at or after a moment, whatever became of its entry."""
+    found = _leaf("SELECT min(index) FROM leaf WHERE logged_at >= %s", moment)
+    return (signed_size() if found is None else found) // CHUNK * CHUNK
+
+
+def size_until(moment: datetime) -> int:
+    """Return the end of the chunk of the last leaf logged before a moment."""
+    found = _leaf("SELECT max(index) FROM leaf WHERE logged_at < %s", moment)
+    return 0 if found is None else min((found // CHUNK + 1) * CHUNK, signed_size())
+
+
+def _leaf(query: LiteralString, moment: datetime) -> int | None:
+    with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
+        cursor.execute(_UNHURRIED)
+        cursor.execute(query, [moment])
+        found: int | None = cursor.fetchone()[0]
+    return found
 
 
 def verify(*, first: int, size: int, progress: Progress) -> Verdict:
@@ -99,7 +109,7 @@ def verify(*, first: int, size: int, progress: Progress) -> Verdict:
         looked_at += checked.periods
         progress(checked.leaves)
     _check_between(verdict, looked_at)
-    _check_checkpoints(verdict, folder, publication.policy())
+    _check_checkpoints(verdict, folder, publication.policies())
     verdict.findings = sorted(verdict.findings, key=str)[:MOST_FINDINGS]
     return verdict
 
@@ -125,7 +135,7 @@ def _in_parallel(chunks: Iterator[Chunk]) -> Iterator[Checked]:
 def _check_between(verdict: Verdict, looked_at: list[Period]) -> None:
     """Find entries that the sealer has passed and that have no leaf, at times that no chunk has looked at."""
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = '10min'")
+        cursor.execute(_UNHURRIED)
         cursor.execute("SELECT logged_at FROM leaf WHERE index = %s", [verdict.first])
         began = cursor.fetchone()
         cursor.execute(
@@ -140,7 +150,8 @@ def _check_between(verdict: Verdict, looked_at: list[Period]) -> None:
         verdict.findings += [Finding(None, entry, BESIDE_THE_TREE) for (entry,) in cursor.fetchall()]
 
 
-def _check_checkpoints(verdict: Verdict, folder: Path, policy: Policy) -> None:
+def _check_checkpoints(verdict: Verdict, folder: Path, policies: list[Policy]) -> None:
+    """Check what was signed under any policy that was ever in force, and what is published now under the one of now."""
     tiles = Tiles(folder, verdict.size)
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(
@@ -151,10 +162,11 @@ def _check_checkpoints(verdict: Verdict, folder: Path, policy: Policy) -> None:
         stored = [_Stored(*row) for row in cursor.fetchall()]
     for each in stored:
         verdict.checkpoints += 1
-        if message := _checkpoint_fault(tiles, policy, each):
-            verdict.findings.append(Finding(each.size - 1, None, message))
+        messages = [_checkpoint_fault(tiles, policy, each) for policy in policies]
+        if all(messages):
+            verdict.findings.append(Finding(each.size - 1, None, messages[0]))
     published = folder / publication.CHECKPOINT
-    if published.exists() and (message := _published_fault(published, tiles, policy)):
+    if published.exists() and (message := _published_fault(published, policies[0])):
         verdict.findings.append(Finding(None, None, message))
 
 
@@ -174,16 +186,16 @@ def _checkpoint_fault(tiles: Tiles, policy: Policy, stored: _Stored) -> str:
     return ""
 
 
-def _published_fault(path: Path, tiles: Tiles, policy: Policy) -> str:
+def _published_fault(path: Path, policy: Policy) -> str:
+    """Return what is wrong with the published checkpoint. The log may have grown beyond what is verified meanwhile."""
     note = path.read_text()
     try:
         checkpoint = open_checkpoint(note, policy.keys)[0]
     except NoteError as error:
         return f"公表したチェックポイントの署名を確かめられません（{error}）。"
-    if checkpoint.size > tiles.size:
+    if checkpoint.size > signed_size():
         return (
             f"公表したチェックポイント（{checkpoint.size:,}件）より記録が少なくなっています（末尾の削除）。"
         )
-    return _checkpoint_fault(
-        tiles, policy, _Stored(checkpoint.size, checkpoint.root, note, is_published=True)
-    )
+    stored = _Stored(checkpoint.size, checkpoint.root, note, is_published=True)
+    return _checkpoint_fault(Tiles(path.parent, checkpoint.size), policy, stored)

@@ -182,6 +182,12 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": crontab(hour=3, minute=10),
         "kwargs": {"asked_by": "system"},
     },
+    # What was found good once is looked at again: a change of old entries shows within a week.
+    "verify-log-from-the-beginning": {
+        "task": "audit.tasks.verify",
+        "schedule": crontab(hour=1, minute=10, day_of_week="sunday"),
+        "kwargs": {"asked_by": "system", "first": 0},
+    },
 }
 # Only the sealer's worker holds the log's signing key and its login.
 CELERY_TASK_ROUTES = {
@@ -194,6 +200,7 @@ READ_LOG_ORIGIN = env.text("EIGYO_LOG_ORIGIN", "eigyo.invalid/read-log")
 READ_LOG_KEYS = env.words("EIGYO_LOG_KEYS")
 READ_LOG_FOLDER = env.text("EIGYO_LOG_FOLDER")
 READ_LOG_POLICY = env.text("EIGYO_LOG_POLICY")
+READ_LOG_EARLIER_POLICIES = env.words("EIGYO_LOG_EARLIER_POLICIES")
 READ_LOG_ARCHIVE = env.text("EIGYO_LOG_ARCHIVE")
 READ_LOG_EXPORTS = env.text("EIGYO_LOG_EXPORTS")
 READ_LOG_EXPORT_ROWS = 100_000

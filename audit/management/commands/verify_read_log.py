@@ -9,7 +9,6 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from audit import operations, verifier
-from audit.chunks import CHUNK
 
 
 class Command(BaseCommand):
@@ -25,13 +24,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
-        size = verifier.signed_size()
-        first = 0 if options["full"] else _beginning(options["since"])
-        if options["until"]:
-            end = verifier.chunk_of(_midnight(options["until"] + timedelta(days=1))) + CHUNK
-            size = min(size, end)
+        first, size = _span(**{name: options[name] for name in ("full", "since", "until")})
+        if first >= size > 0:
+            self.stdout.write(
+                "この範囲は、すでに確かめてあります。もう一度確かめるには --full か --from を付けます。"
+            )
+            return
         started = timezone.now()
-        with tqdm(total=size, unit="件", desc="検証", disable=not self.stderr.isatty()) as bar:
+        with tqdm(total=size - first, unit="件", desc="検証", disable=not self.stderr.isatty()) as bar:
             verdict = operations.verify(
                 asked_by="command", clock=timezone.now, first=first, size=size, progress=bar.update
             )
@@ -48,8 +48,11 @@ class Command(BaseCommand):
         self.stdout.write("不一致はありません。")
 
 
-def _beginning(since: date | None) -> int | None:
-    return verifier.chunk_of(_midnight(since)) if since else None
+def _span(*, full: bool, since: date | None, until: date | None) -> tuple[int, int]:
+    """Return the leaves to verify: from a day, from the beginning, or from where the last good verification ended."""
+    first = verifier.first_since(_midnight(since)) if since else 0 if full else operations.next_to_verify()
+    size = verifier.size_until(_midnight(until + timedelta(days=1))) if until else verifier.signed_size()
+    return first, size
 
 
 def _midnight(day: date) -> datetime:
