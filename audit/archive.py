@@ -64,19 +64,27 @@ class Manifest:
         return json.dumps(asdict(self), ensure_ascii=False, indent=2) + "\n"
 
 
-def archive(month: Month, *, by: str, at: datetime) -> Manifest:
-    """Write a closed month, verify it from its file, and record that. Raises ArchiveRefused."""
+def manifest_of(month: Month) -> Path:
+    """Return where the manifest of a month is kept. Raises ArchiveRefused without a place for it."""
     if not settings.READ_LOG_ARCHIVE:
         raise ArchiveRefused("EIGYO_LOG_ARCHIVE に保管先のフォルダーを設定してください。")
-    folder = Path(settings.READ_LOG_ARCHIVE)
-    manifest = _write(month, folder, at)
-    verify(folder / f"read-log-{month}.json")
+    return Path(settings.READ_LOG_ARCHIVE) / f"read-log-{month}.json"
+
+
+def archive(month: Month, *, by: str, at: datetime) -> Manifest:
+    """Write a closed month, verify it from its file, and record that. Raises ArchiveRefused."""
+    path = manifest_of(month)
+    manifest = _write(month, path.parent, at)
+    verify(path)
     _record(month, manifest, by=by, at=at)
     return manifest
 
 
 def verify(path: Path) -> Manifest:
-    """Verify the file a manifest names against leaves, tiles and checkpoint. Raises ArchiveRefused."""
+    """Verify the file a manifest names against leaves, tiles and checkpoint, also when its month was dropped.
+
+    Raises ArchiveRefused.
+    """
     manifest = Manifest.read(path)
     month = Month.parse(manifest.month)
     file = path.with_name(manifest.file)
@@ -88,7 +96,8 @@ def verify(path: Path) -> Manifest:
     count = sum(1 for _ in rows)
     reach = records.extent(month, alias=ALIAS)
     stated = (manifest.count, manifest.leaves, manifest.first_leaf, manifest.last_leaf)
-    if stated != (count, runs.found, reach.first, reach.last) or not count == reach.leaves == reach.entries:
+    present = count if records.is_dropped(month, alias=ALIAS) else reach.entries
+    if stated != (count, runs.found, reach.first, reach.last) or not count == reach.leaves == present:
         raise ArchiveRefused(f"{file.name} の件数か封印番号が、目録またはいまの記録と違います。")
     return manifest
 
@@ -126,7 +135,7 @@ def _write(month: Month, folder: Path, at: datetime) -> Manifest:
         checkpoint=note,
         written_at=at.isoformat(),
     )
-    write(folder / f"read-log-{month}.json", manifest.text().encode())
+    write(manifest_of(month), manifest.text().encode())
     return manifest
 
 
@@ -146,19 +155,28 @@ class _Runs:
 
 
 def _covering(note: str, last: int | None) -> Checkpoint:
-    """Return the checkpoint of a note when the trust policy accepts it and it covers every leaf."""
-    policy = publication.policy()
-    try:
-        checkpoint, opened = open_checkpoint(note, policy.keys)
-    except NoteError as error:
-        raise ArchiveRefused("チェックポイントの署名を確かめられません。") from error
-    if not policy.is_met(opened):
-        raise ArchiveRefused("チェックポイントに、立会人の署名がそろっていません。")
+    """Return the checkpoint of a note when it is trusted and covers every leaf."""
+    checkpoint = _trusted(note)
     if last is not None and last >= checkpoint.size:
         raise ArchiveRefused(
             "公表されたチェックポイントが、この月の記録をまだ含んでいません。10秒ほどあとで、もう一度実行してください。"
         )
     return checkpoint
+
+
+def _trusted(note: str) -> Checkpoint:
+    """Return the checkpoint of a note that a trust policy of its time or of now accepts."""
+    refusal = ""
+    for policy in publication.policies():
+        try:
+            checkpoint, opened = open_checkpoint(note, policy.keys)
+        except NoteError:
+            refusal = refusal or "チェックポイントの署名を確かめられません。"
+        else:
+            if policy.is_met(opened):
+                return checkpoint
+            refusal = refusal or "チェックポイントに、立会人の署名がそろっていません。"
+    raise ArchiveRefused(refusal)
 
 
 def _stored(file: Path) -> Iterator[Row]:

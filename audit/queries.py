@@ -31,6 +31,7 @@ _COVERAGE = """
 SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1), (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1),
   pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END
 """
+_DROPPED = "SELECT begins, ends FROM dropped_month WHERE begins < %s AND ends > %s"
 _ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
 
 
@@ -236,19 +237,27 @@ def points_shown(*, terminal: str, card: str, since: datetime, until: datetime) 
 
 @searching()
 def coverage(condition: Condition, *, at: datetime, alias: str = ALIAS) -> Coverage:
-    """Return how much of the period up to `at` the log covers; before its first entry it says nothing.
+    """Return how much of the period up to `at` the log covers: from its first entry on, without months that were dropped.
 
     Asked before the entries are read, so that `received` never says more than they show.
     """
     with connections[alias].cursor() as cursor:
         cursor.execute(_COVERAGE)
         first, *standing = cursor.fetchone()
-    until = min(condition.until, at)
+        until = min(condition.until, at)
+        cursor.execute(_DROPPED, [until, condition.since])
+        dropped = cursor.fetchall()
     asked = (until - condition.since).total_seconds()
     if first is None or asked <= 0:
         return Coverage(first, 0, *standing)
-    there = max((until - max(condition.since, first)).total_seconds(), 0)
+    since = max(condition.since, first)
+    gaps = (_overlap(since, until, begins, ends) for begins, ends in dropped)
+    there = (max(until - since, timedelta()) - sum(gaps, timedelta())).total_seconds()
     return Coverage(first, int(there * 100 / asked), *standing)
+
+
+def _overlap(since: datetime, until: datetime, begins: datetime, ends: datetime) -> timedelta:
+    return max(min(until, ends) - max(since, begins), timedelta())
 
 
 def default_period(at: datetime) -> tuple[datetime, datetime]:

@@ -99,6 +99,13 @@ def extent(month: Month, *, alias: str) -> Extent:
         return Extent(*cursor.fetchone())
 
 
+def is_dropped(month: Month, *, alias: str) -> bool:
+    """Tell whether the entries of a month have left the database after their time."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM dropped_month WHERE month = %s)", [month.first])
+        return bool(cursor.fetchone()[0])
+
+
 def of_month(month: Month, reach: Extent, *, alias: str) -> Iterator[list[Row]]:
     """Yield the sealed entries of a month in leaf order, a page at a time."""
     if reach.first is None or reach.last is None:

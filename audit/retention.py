@@ -6,7 +6,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from audit import log
+from audit import archive, log
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
 from audit.records import Month
@@ -34,8 +34,13 @@ class Hold:
 def drop(month: Month, *, by: str, at: datetime) -> int:
     """Drop an archived month whose time is over; return how many entries left. Raises RetentionRefused.
 
-    The log's owner decides in the database; this login may only ask.
+    The file is verified once more before anything goes. The log's owner decides in the database; this login may only ask.
     """
+    try:
+        archive.verify(archive.manifest_of(month))
+    except archive.ArchiveRefused as refusal:
+        _tell("drop", {"month": str(month), "reason": str(refusal)}, by=by, at=at, outcome=Outcome.REFUSED)
+        raise RetentionRefused(str(refusal)) from refusal
     receipt = _tell("drop", {"month": str(month)}, by=by, at=at)
     try:
         with connections[ALIAS].cursor() as cursor:

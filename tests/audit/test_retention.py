@@ -10,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from audit import archive, log, publication, retention, tree, verifier
+from audit import archive, log, publication, queries, retention, tree, verifier
 from audit.archive import ArchiveRefused
+from audit.queries import Condition
 from audit.records import Month
 from audit.retention import Hold, RetentionRefused
 from audit.tiles import Tiles
@@ -180,19 +181,65 @@ class TestDrop:
             dropped(JANUARY)
 
     def test_needs_a_verified_archive(self, a_month_apart, superuser, read_log):
+        with pytest.raises(RetentionRefused, match="目録を読めません"):
+            dropped(JANUARY)
+        archived(JANUARY)
+        with unguarded(superuser, "archive"):
+            superuser.execute("DELETE FROM archive")
         with pytest.raises(RetentionRefused, match="検証済みの保管がない"):
             dropped(JANUARY)
         assert rows(superuser, JANUARY) == 300
-        assert [told["outcome"] for told in read_log.entries(action="retain_log")] == ["allowed", "refused"]
+        told = [told["outcome"] for told in read_log.entries(action="retain_log")]
+        assert told == ["refused", "allowed", "refused"]
+
+    def test_needs_the_file_itself_as_it_was_verified(self, a_month_apart, superuser, tmp_path):
+        """A row that says the month was archived keeps nothing."""
+        file = tmp_path / "archive" / archived(JANUARY).file
+        content = file.read_bytes()
+        file.write_bytes(content[:-1])
+        with pytest.raises(RetentionRefused, match="ハッシュ"):
+            dropped(JANUARY)
+        file.unlink()
+        with pytest.raises(RetentionRefused, match="読めません"):
+            dropped(JANUARY)
+        assert rows(superuser, JANUARY) == 300
+        file.write_bytes(content)
+        assert dropped(JANUARY) == 300
+
+    def test_leaves_a_file_that_can_be_verified_ever_after(self, a_month_apart, tmp_path, capsys):
+        manifest = tmp_path / "archive" / "read-log-2019-01.json"
+        archived(JANUARY)
+        dropped(JANUARY)
+        call_command("verify_read_log_archive", manifest)
+        assert "300件" in capsys.readouterr().out
+        file = manifest.with_suffix(".parquet")
+        file.write_bytes(file.read_bytes()[:-1])
+        with pytest.raises(CommandError, match="ハッシュ"):
+            call_command("verify_read_log_archive", manifest)
+
+    def test_leaves_a_hole_in_what_the_log_covers(self, a_month_apart, superuser):
+        """Also when an older month stays, as it does while it is held."""
+        archived(JANUARY)
+        dropped(JANUARY)
+        superuser.execute(
+            "INSERT INTO entry (payload, logged_at) VALUES (%s, %s)",
+            [entry().payload(), JANUARY.begins - timedelta(days=31)],
+        )
+
+        def covered(since, until):
+            return queries.coverage(Condition(since=since, until=until), at=timezone.now()).percent
+
+        assert covered(JANUARY.begins, JANUARY.ends) == 0
+        assert covered(FEBRUARY.begins, FEBRUARY.ends) == 100
+        assert covered(JANUARY.begins - timedelta(days=31), JANUARY.ends) == 50
 
     def test_needs_an_archive_of_what_is_there_now(self, a_month_apart, sealed_log, superuser):
         archived(JANUARY)
         opened(superuser, JANUARY)
-        with pytest.raises(RetentionRefused, match="封印されていない"):
-            dropped(JANUARY)
-        published(sealed_log)
-        with pytest.raises(RetentionRefused, match="いまの記録と合いません"):
-            dropped(JANUARY)
+        for _ in range(2):
+            with pytest.raises(RetentionRefused, match="いまの記録と違います"):
+                dropped(JANUARY)
+            published(sealed_log)
         archived(JANUARY)
         assert dropped(JANUARY) == 301
 
@@ -289,7 +336,7 @@ class TestCommands:
         assert "300件を廃棄しました" in said
 
     def test_say_why_not(self, a_month_apart, settings):
-        with pytest.raises(CommandError, match="検証済みの保管がない"):
+        with pytest.raises(CommandError, match="目録を読めません"):
             call_command("drop_read_log", "2019-01", "--by", YOSHIOKA)
         settings.READ_LOG_ARCHIVE = ""
         with pytest.raises(CommandError, match="EIGYO_LOG_ARCHIVE"):
