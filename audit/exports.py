@@ -5,12 +5,14 @@ Every step is an entry of the log; that of the making is there before the file i
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import connections, transaction
 
@@ -23,6 +25,7 @@ from audit.queries import Condition
 from audit.records import Row, Unsealed
 from audit.tiles import Tiles
 
+journal = structlog.get_logger(__name__)
 ALIAS = settings.READ_LOG_APP_ALIAS
 WAITS = timedelta(days=7)  # for an approval
 SHOWN = 100
@@ -209,26 +212,38 @@ def _make(export: Export, at: datetime) -> bool:
     except Unsealed:
         return False
     except ExportRefused as refusal:
-        with connections[ALIAS].cursor() as cursor:
-            cursor.execute("UPDATE audit.export SET fault = %s WHERE id = %s", [str(refusal), export.id])
-        return False
+        return _fails(export, str(refusal))
     about = {"step": "make", "export": str(export.id), "format": export.format.value}
     about |= {"approved_by": str(export.approved_by), "export_purpose": export.purpose.value}
     receipt = _tell(
         about | export.condition.chosen(), rows=rows, by=export.actor, at=at, request=f"export-{export.id}"
     )
     folder = _folder()
-    folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{name}.new"
-    formats.write(export.format, unfinished, _rows(export, proven), proven)
-    digest = _digest(unfinished)
-    unfinished.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        formats.write(export.format, unfinished, _rows(export, proven), proven)
+        digest = _digest(unfinished)
+        unfinished.replace(folder / name)
+    except OSError:
+        with suppress(OSError):
+            unfinished.unlink()
+        journal.exception("export_not_written", export=export.id)
+        return _fails(
+            export, "ファイルを書けませんでした。出力先の空きと権限を確かめ、もう一度依頼してください。"
+        )
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(
             "UPDATE audit.export SET entry = %s, made_at = %s, file = %s, sha256 = %s, expires_at = %s WHERE id = %s",
             [receipt.number, at, name, digest, at + settings.READ_LOG_EXPORT_LIFETIME, export.id],
         )
     return True
+
+
+def _fails(export: Export, fault: str) -> bool:
+    with connections[ALIAS].cursor() as cursor:
+        cursor.execute("UPDATE audit.export SET fault = %s WHERE id = %s", [fault, export.id])
+    return False
 
 
 def _proven() -> Proven:

@@ -88,6 +88,7 @@ class TestFiles:
         sheet = openpyxl.load_workbook(made(desk, ExportFormat.XLSX)).active
         cells = [cell for row in sheet.iter_rows(min_row=2) for cell in row if cell.value is not None]
         assert {cell.data_type for cell in cells} == {"s"}
+        assert {cell.number_format for cell in cells} == {"@"}
         assert [row[6].value for row in sheet.iter_rows(min_row=2)] == ["髙橋　花子", "'=1+1", "𠮷田〓"]
 
     def test_parquet_carries_the_text_that_was_sealed(self, desk, superuser):
@@ -206,6 +207,25 @@ class TestSteps:
         assert exports.make_approved(clock=timezone.now) == 0
         assert "3件あります" in exports.find(number).fault
         assert files(tmp_path) == []
+
+    def test_a_file_that_cannot_be_written_is_told_and_keeps_no_other_waiting(
+        self, desk, settings, tmp_path, read_log
+    ):
+        full, next_one = asked(desk), asked(desk)
+        approved(full)
+        place = settings.READ_LOG_EXPORTS
+        settings.READ_LOG_EXPORTS = str(tmp_path / "policy.txt")
+        assert exports.make_approved(clock=timezone.now) == 0
+        assert "ファイルを書けませんでした" in exports.find(full).fault
+        settings.READ_LOG_EXPORTS = place
+        approved(next_one)
+        assert exports.make_approved(clock=timezone.now) == 1
+        made = [
+            told["query"]["export"]
+            for told in read_log.entries(action="export_log")
+            if told["query"]["step"] == "make"
+        ]
+        assert made == [str(full), str(next_one)]
 
     def test_entries_that_are_not_sealed_yet_make_it_wait(self, desk, sealed_log, tmp_path):
         log.append([entry()])
