@@ -249,12 +249,18 @@ def _path_part(word: str) -> str:
     return quote(word, safe="", errors="surrogatepass") or "x"
 
 
-def plain_requests(url: Url, town: Town, word: str) -> list[Ask]:
-    """The head of a URL, the URL with every parameter, and as a form with every field."""
+def plain_requests(url: Url, town: Town, term: Term) -> list[Ask]:
+    """The head of a URL, the URL with every parameter, as a search that can be answered, and as a form with every field."""
     path = "/" + filled(url, town, lambda: NUMBERS[1])
-    query = _encoded(dict.fromkeys(query_names(), word) | {"after": NUMBERS[0]})
-    form = _encoded(dict.fromkeys(field_names(), word))
-    return [Ask("HEAD", path), Ask("GET", f"{path}?{query}"), Ask("POST", path, body=form)]
+    query = dict.fromkeys((*query_names(), *field_names()), term.text) | {"after": NUMBERS[0]}
+    search = {"q": term.text, "kind": term.kind, "match": "prefix", "rows": "50"}
+    form = _encoded(dict.fromkeys(field_names(), term.text))
+    return [
+        Ask("HEAD", path),
+        Ask("GET", f"{path}?{_encoded(query)}"),
+        Ask("GET", f"{path}?{_encoded(search)}"),
+        Ask("POST", path, body=form),
+    ]
 
 
 def made_concrete(ask: Ask, before: tuple[Ask, Observation] | None) -> Ask:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from urllib.parse import unquote_plus
 
 import psycopg
 import pytest
@@ -25,6 +26,7 @@ PURPOSES = {
     "officer": "log_review",
     "auditor": "log_review",
     "terminal_admin": "registry",
+    "terminal_contractor": "registry",
     "card_desk": "registry",
 }
 CLERKS = ("nw_clerk", "retail_clerk", "contractor_clerk")
@@ -134,14 +136,14 @@ def unlogged_numbers(visit: Visit) -> set[str]:
 
 
 def leaks(visit: Visit) -> list[tuple[str, str]]:
-    """Values anywhere in the answer, headers included, that the log does not say were shown."""
+    """Values anywhere in the answer, headers included, that the log does not say were shown; what was typed is echoed."""
     logged = {(point, name) for _, point, fields in visit.logged for name in fields}
-    text = visit.body.decode() + visit.headers
+    text, typed = visit.body.decode() + visit.headers, unquote_plus(visit.url)
     return [
         (point, name)
         for point, truth in TRUTH.items()
         for name, value in truth.telling()
-        if value in text and (point, name) not in logged and value not in TERMS
+        if value in text and (point, name) not in logged and value not in typed
     ]
 
 
