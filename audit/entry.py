@@ -4,6 +4,7 @@ The text is RFC 8785 canonical JSON: what is stored is what is hashed later. Fie
 recorded, never values of customers.
 """
 
+import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -91,6 +92,31 @@ class Entry:
             document["subject"] = self.subject
         canonical: bytes = rfc8785.dumps(document)
         return canonical.decode()
+
+
+_EMPTY: dict[str, str | list[str] | dict[str, str]] = {
+    **dict.fromkeys((*Actor.__slots__, "action", "outcome", "point", "subject"), ""),
+    **{name: [] for name in ("claims", "fields", "masked", "reasons")},
+    "query": {},
+}
+
+
+def told(payload: str) -> dict[str, Any]:
+    """Read an entry to show it: what it does not say is empty, and so is what no entry of the product's says like that.
+
+    Whoever may append could append anything; the log is shown all the same.
+    """
+    said = json.loads(payload)
+    return _EMPTY | {name: value for name, value in said.items() if _alike(value, _EMPTY.get(name, value))}
+
+
+def _alike(value: object, model: object) -> bool:
+    match model:
+        case list():
+            return isinstance(value, list) and all(isinstance(each, str) for each in value)
+        case dict():
+            return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+    return type(value) is type(model)
 
 
 def _plain(actor: Actor, name: str) -> str | list[str]:

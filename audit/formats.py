@@ -12,9 +12,10 @@ from django.utils import timezone
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
-from audit import records, tree
+from audit import records, tree, words
 from audit.cells import in_cp932, neutralise, without_controls
-from audit.choices import FIELD_LABELS, Action, ExportFormat, Outcome, Purpose
+from audit.choices import FIELD_LABELS, ExportFormat
+from audit.entry import told
 from audit.records import Row
 from audit.tiles import Tiles
 
@@ -66,21 +67,17 @@ def ending(kind: ExportFormat) -> str:
 
 def cells(row: Row) -> list[str]:
     """Return what a person reads of an entry, nothing of it a formula."""
-    detail = json.loads(row.payload)
-    purpose = detail.get("purpose", "")
+    detail = told(row.payload)
     texts = [
         str(row.entry),
         str(row.leaf),
         timezone.localtime(row.logged_at).isoformat(sep=" ", timespec="microseconds"),
-        str(Action(detail["action"]).label),
-        str(Outcome(detail["outcome"]).label),
-        *(
-            detail.get(name, "")
-            for name in ("person", "person_name", "company", "department", "card", "terminal")
-        ),
-        detail.get("point", ""),
-        str(Purpose(purpose).label) if purpose else "",
-        detail.get("purpose_reference", ""),
+        words.word("query.action", detail["action"]),
+        words.word("query.outcome", detail["outcome"]),
+        *(detail[name] for name in ("person", "person_name", "company", "department", "card", "terminal")),
+        detail["point"],
+        words.word("query.purpose", detail["purpose"]),
+        detail["purpose_reference"],
         *("・".join(FIELD_LABELS.get(name, name) for name in detail[kind]) for kind in ("fields", "masked")),
         "・".join(detail["reasons"]),
         tree.leaf_hash(row.payload.encode()).hex(),

@@ -16,9 +16,9 @@ from django.db import InterfaceError, OperationalError, connections
 from django.db.models import Q, QuerySet
 
 from audit import flags, words
-from audit.choices import FIELD_LABELS, Action, Flag, Outcome, Purpose
+from audit.choices import FIELD_LABELS, Action, Flag, Outcome
 from audit.chunks import LATEST_ARRIVAL
-from audit.entry import Actor
+from audit.entry import told
 from audit.models import LogEntry
 
 PRIMARY = "log"
@@ -32,7 +32,6 @@ SELECT (SELECT logged_at FROM entry ORDER BY logged_at LIMIT 1), (SELECT logged_
   pg_is_in_recovery(), CASE WHEN pg_is_in_recovery() THEN pg_last_xact_replay_timestamp() END
 """
 _DROPPED = "SELECT begins, ends FROM dropped_month WHERE begins < %s AND ends > %s"
-_ABSENT: dict[str, Any] = dict.fromkeys((*Actor.__slots__, "point", "subject"), "") | {"query": {}}
 
 
 class SearchUnavailable(Exception):
@@ -278,11 +277,11 @@ def _line(found: LogEntry) -> Line:
     return Line(
         found.id,
         found.logged_at,
-        Action(found.action).label,
-        Outcome(found.outcome).label,
-        Purpose(found.purpose).label if found.purpose else "",
+        words.word("query.action", found.action),
+        words.word("query.outcome", found.outcome),
+        words.word("query.purpose", found.purpose or ""),
         found.payload,
-        _ABSENT | json.loads(found.payload),
+        told(found.payload),
     )
 
 

@@ -1,13 +1,14 @@
 """誰が見たか: every reading of one supply point, for the answer to the customer, and what is withheld from it."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import connections
 
-from audit.choices import FIELD_LABELS, Action, Outcome, Purpose, Withheld
+from audit import words
+from audit.choices import FIELD_LABELS, Outcome, Withheld
+from audit.entry import told
 from audit.models import LogEntry
 from audit.queries import PRIMARY, searching
 
@@ -90,15 +91,15 @@ def readings(point: str, *, since: datetime, until: datetime, at: datetime, alia
 
 
 def _reading(entry: LogEntry, kept_back: list[Withholding]) -> Reading:
-    detail = json.loads(entry.payload)
+    detail = told(entry.payload)
     return Reading(
         number=entry.id,
         logged_at=entry.logged_at,
-        company=detail.get("company", ""),
-        department=detail.get("department", ""),
-        person_name=detail.get("person_name", ""),
-        purpose=Purpose(entry.purpose).label if entry.purpose else "",
-        action=Action(entry.action).label,
+        company=detail["company"],
+        department=detail["department"],
+        person_name=detail["person_name"],
+        purpose=words.word("query.purpose", detail["purpose"]),
+        action=words.word("query.action", detail["action"]),
         fields=[FIELD_LABELS.get(name, name) for name in detail["fields"]],
         withheld=next((word for word in kept_back if word.covers(detail)), None),
     )

@@ -1,12 +1,13 @@
 """The officer's conditions: flags, periods that move, pivots, figures that say what they count, kept searches."""
 
+import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
-from audit import flags, forms, overview, queries, review
+from audit import chart, flags, forms, overview, queries, review
 from audit.choices import Action, Flag, Outcome, Period
 from audit.entry import Actor
 from audit.models import SavedCondition
@@ -238,3 +239,56 @@ def test_a_search_is_logged_with_its_flags_and_purpose(officer, read_log):
     officer.gets("/audit/reads/?flags=not_own&flags=exception&purpose=outage")
     (noted,) = read_log.entries(action=Action.READ_LOG.value)
     assert (noted["query"]["flags"], noted["query"]["purpose"]) == ("not_own,exception", "outage")
+
+
+ODD = {
+    "action": "unheard of",
+    "outcome": "allowed",
+    "person": 5,
+    "fields": 1,
+    "masked": [[]],
+    "claims": [None],
+    "reasons": {"a": "b"},
+    "query": {"a": ["b"]},
+    "purpose": "unknown",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [(ODD, "unheard of"), ({"action": "open", "outcome": "strange"}, "strange")]
+)
+def test_an_entry_no_part_of_the_product_wrote_hides_no_other(officer, superuser, said, words):
+    superuser.execute("INSERT INTO entry (payload) VALUES (%s)", [json.dumps(said)])
+    (number,) = superuser.execute("SELECT max(id) FROM entry").fetchone()
+    assert words in page(officer).first("main").text
+    assert words in tree(officer.gets(f"/audit/reads/{number}/").content.decode()).first("main").text
+
+
+class TestDailyChart:
+    """The days drawn, put into a sentence, and in a table for whoever does not see the drawing."""
+
+    def test_says_what_it_shows(self):
+        drawn = chart.daily(
+            [(date(2026, 11, day), entries, day % 2) for day, entries in ((19, 4), (20, 12), (21, 1))]
+        )
+        assert drawn.finding.startswith("3日間で17件。最も多い日は11月20日の12件、拒否は期間全体で2件です。")
+        assert [bar.weekend for bar in drawn.bars] == [False, False, True]
+        lowest, middle, highest = sorted(drawn.bars, key=lambda bar: bar.height)
+        assert [lowest.entries, middle.entries, highest.entries] == [1, 4, 12]
+
+    def test_of_nothing_is_not_drawn(self):
+        assert chart.daily([(date(2026, 11, 20), 0, 0)]) is None
+
+    def test_stands_on_the_page_hatched_and_as_a_table(self, officer, superuser):
+        superuser.execute(
+            "INSERT INTO entry (payload) VALUES (%s)", [entry(outcome=Outcome.REFUSED).payload()]
+        )
+        shown = page(officer)
+        (drawing,) = [each for each in shown.all("svg") if each.attributes.get("role") == "img"]
+        assert "拒否は期間全体で1件" in drawing.text
+        assert [bar.attributes["fill"] for bar in drawing.all("rect") if "fill" in bar.attributes] == [
+            "url(#hz)"
+        ]
+        (table,) = [each for each in shown.all("table") if "日別の件数" in each.text]
+        (today,) = [row for row in table.all("tr") if f"{timezone.localdate():%Y/%m/%d}" in row.text]
+        assert [cell.text for cell in today.all("td")][1:] == ["1"]
