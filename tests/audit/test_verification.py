@@ -407,11 +407,15 @@ def test_an_auditor_finds_any_changed_byte_of_the_folder(taken_away, name):
 
 
 def test_a_log_rewritten_and_signed_again_with_the_real_key_is_found_by_what_the_witness_kept(
-    taken_away, published_log, tmp_path
+    taken_away, published_log, tmp_path, settings
 ):
     """The deed of somebody with every password and the log's key, but not the witness."""
     kept = tmp_path / "witnessed"
-    kept.write_text(published_log.neighbour.witness.latest(publication.settings.READ_LOG_ORIGIN))
+    settings.WITNESS_KEY, settings.WITNESS_STORE = secrets.token_hex(32), tmp_path / "witness.sqlite"
+    with kept.open("w") as file:
+        call_command("witness", show=settings.READ_LOG_ORIGIN, stdout=file)
+    with pytest.raises(CommandError, match="まだ見ていません"):
+        call_command("witness", show="another.invalid/log")
     folder = taken_away / "auditor"
     payloads = [entry().payload().encode() for _ in range(300)]
     for old in (folder / "tile").rglob("*"):

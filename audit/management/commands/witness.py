@@ -1,4 +1,4 @@
-"""立会人: run the witness, which needs its own key and file and no database."""
+"""立会人: run the witness, which needs its own key and file and no database, or ask what it has seen."""
 
 import time
 from argparse import ArgumentParser
@@ -36,9 +36,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Read where to listen."""
         parser.add_argument("--bind", default="127.0.0.1:8100", help="待ち受けるアドレスとポート")
+        parser.add_argument(
+            "--show",
+            metavar="記録の名前",
+            help="起動せずに、最後に見たチェックポイントを表示する（監査人に渡す）",
+        )
 
-    def handle(self, *args: Any, bind: str, **options: Any) -> None:
-        """Start, or say what is missing."""
+    def handle(self, *args: Any, bind: str, show: str | None, **options: Any) -> None:
+        """Start or show, or say what is missing."""
         if not (settings.WITNESS_KEY and settings.WITNESS_STORE and settings.READ_LOG_POLICY):
             raise CommandError(
                 "EIGYO_WITNESS_KEY、EIGYO_WITNESS_STORE、EIGYO_LOG_POLICY を設定してください。"
@@ -48,4 +53,10 @@ class Command(BaseCommand):
             logs = Policy.parse(Path(settings.READ_LOG_POLICY).read_text()).logs
         except (NoteError, OSError) as error:
             raise CommandError(f"立会人を起動できません：{error}") from error
-        _Server(Witness(signer, logs, Path(settings.WITNESS_STORE)), bind).run()
+        witness = Witness(signer, logs, Path(settings.WITNESS_STORE))
+        if not show:
+            _Server(witness, bind).run()
+        elif seen := witness.latest(show):
+            self.stdout.write(seen, ending="")
+        else:
+            raise CommandError(f"{show} のチェックポイントは、まだ見ていません。")
