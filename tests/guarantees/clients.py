@@ -48,6 +48,13 @@ class Attempt:
         return self.status == 200
 
 
+class TornOff(Exception):
+    """No whole answer; `came` is what the browser had by then."""
+
+    def __init__(self, came: bytes) -> None:
+        self.came = came
+
+
 @dataclass
 class Clerk:
     """One person at one terminal; asks one thing after another."""
@@ -83,18 +90,25 @@ class Clerk:
         began = time.monotonic()
         try:
             status, kind, body = self._fetch(url)
-        except (OSError, http.client.HTTPException) as error:
-            named = frozenset(numbers(getattr(error, "partial", b"")))
+        except TornOff as torn:
+            named = frozenset(numbers(torn.came))
             seen = {"past": named} if url == OWN_LOOK_UPS else {"torn": named}
             return Attempt(url, began, time.monotonic(), 0, **seen)
         return self._read(url, began, status, kind, body)
 
     def _fetch(self, url: str) -> tuple[int, str, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        came = bytearray()
         try:
             connection.request("GET", url, headers={"Cookie": self.cookies})
             answer = connection.getresponse()
-            return answer.status, answer.headers.get("Content-Type", ""), answer.read()
+            while part := answer.read1():
+                came += part
+            if answer.length:
+                raise http.client.IncompleteRead(b"")
+            return answer.status, answer.headers.get("Content-Type", ""), bytes(came)
+        except (OSError, http.client.HTTPException) as error:
+            raise TornOff(bytes(came)) from error
         finally:
             connection.close()
 
