@@ -138,6 +138,16 @@ def sealed_log(empty_log, tmp_path, settings) -> Iterator[SealedLog]:
 
 
 @pytest.fixture
+def published_log(sealed_log):
+    """Three hundred entries, published in two steps."""
+    for size in (40, 260):
+        log.append([entry(request=f"r{number}", point=f"02{number:020}") for number in range(size)])
+        sealed_log.seals()
+        sealed_log.publishes()
+    return sealed_log
+
+
+@pytest.fixture
 def superuser(administrator_url: str) -> Iterator[psycopg.Connection]:
     """A connection of the server's administrator, who can do anything to the rows."""
     with psycopg.connect(administrator_url, autocommit=True) as connection:
@@ -240,3 +250,15 @@ def offline(*arguments):
     return subprocess.run(
         [sys.executable, "-I", OFFLINE, *map(str, arguments)], capture_output=True, text=True, cwd="/"
     )
+
+
+def verdict():
+    return operations.verify(asked_by="NW-0009", clock=timezone.now, first=0)
+
+
+def found():
+    return [(each.index, each.message) for each in verdict().findings]
+
+
+def entry_of(superuser, leaf):
+    return superuser.execute("SELECT entry FROM leaf WHERE index = %s", [leaf]).fetchone()[0]
