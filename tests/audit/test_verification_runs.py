@@ -22,6 +22,12 @@ def test_the_next_verification_begins_where_the_last_good_one_ended(published_lo
     assert verifications.verified_size() == 0
 
 
+def test_a_log_shorter_than_what_was_verified_is_verified_from_its_beginning(published_log, superuser):
+    verdict()
+    superuser.execute("UPDATE verification SET size = 70000")
+    assert operations.verify(asked_by="NW-0009", clock=timezone.now).first == 0
+
+
 def test_a_log_that_grows_while_it_is_verified_is_found_good(published_log):
     def grows(checked):
         log.append([entry()])
@@ -116,5 +122,6 @@ class TestPeriods:
 
     def test_that_were_found_good_are_not_verified_again_unasked(self, three_days, small_chunks, capsys):
         call_command("verify_read_log", full=True)
-        call_command("verify_read_log", until=three_days)
-        assert "すでに確かめてあります" in capsys.readouterr().out
+        for day in (three_days, three_days - timedelta(days=1)):
+            call_command("verify_read_log", until=day)
+            assert "すでに確かめてあります" in capsys.readouterr().out

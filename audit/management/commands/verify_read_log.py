@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and report."""
         first, size = _span(**{name: options[name] for name in ("full", "since", "until")})
-        if first >= size > 0:
+        if first >= max(size, 1):
             self.stdout.write(
                 "この範囲は、すでに確かめてあります。もう一度確かめるには --full か --from を付けます。"
             )
