@@ -45,20 +45,19 @@ def entry(**changes) -> Entry:
 
 
 def rows_read(alias: str) -> int:
-    """Return how many entries this login's transaction has read in tables and indexes, as the server counts."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class"
-            " WHERE relnamespace = 'audit'::regnamespace AND relname LIKE 'entry%'"
-        )
-        return int(cursor.fetchone()[0])
+    """Return how many entries this login's transaction has read in tables and indexes."""
+    return _counted(alias, "pg_stat_get_xact_tuples_returned")
 
 
 def blocks_read(alias: str) -> int:
     """Return how many blocks of the entries' tables and indexes this login's transaction has asked for."""
+    return _counted(alias, "pg_stat_get_xact_blocks_fetched")
+
+
+def _counted(alias: str, statistic: str) -> int:
     with connections[alias].cursor() as cursor:
         cursor.execute(
-            "SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class"
+            f"SELECT sum({statistic}(oid)) FROM pg_class"
             " WHERE relnamespace = 'audit'::regnamespace AND relname LIKE 'entry%'"
         )
         return int(cursor.fetchone()[0])
