@@ -73,9 +73,8 @@ def manifest_of(month: Month) -> Path:
 
 def archive(month: Month, *, by: str, at: datetime) -> Manifest:
     """Write a closed month, verify it from its file, and record that. Raises ArchiveRefused."""
-    path = manifest_of(month)
-    manifest = _write(month, path.parent, at)
-    verify(path)
+    manifest = _write(month, at)
+    verify(manifest_of(month))
     _record(month, manifest, by=by, at=at)
     return manifest
 
@@ -102,7 +101,8 @@ def verify(path: Path) -> Manifest:
     return manifest
 
 
-def _write(month: Month, folder: Path, at: datetime) -> Manifest:
+def _write(month: Month, at: datetime) -> Manifest:
+    path = manifest_of(month)
     if at < month.ends:
         raise ArchiveRefused(f"{month} はまだ終わっていません。")
     reach = records.extent(month, alias=ALIAS)
@@ -113,8 +113,8 @@ def _write(month: Month, folder: Path, at: datetime) -> Manifest:
     except OSError as error:
         raise ArchiveRefused("公表されたチェックポイントを読めません。") from error
     checkpoint = _covering(note, reach.last)
-    file = folder / f"read-log-{month}.parquet"
-    folder.mkdir(parents=True, exist_ok=True)
+    file = path.with_suffix(".parquet")
+    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f"{file.name}.new")
     runs = _Runs()
     with pq.ParquetWriter(unfinished, records.SCHEMA, compression="zstd") as writer:
@@ -135,7 +135,7 @@ def _write(month: Month, folder: Path, at: datetime) -> Manifest:
         checkpoint=note,
         written_at=at.isoformat(),
     )
-    write(manifest_of(month), manifest.text().encode())
+    write(path, manifest.text().encode())
     return manifest
 
 

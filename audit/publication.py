@@ -42,13 +42,16 @@ class _Signed:
 
 def policy() -> Policy:
     """Return the trust policy of this installation."""
-    return policies()[0]
+    return _read_policy(settings.READ_LOG_POLICY)
 
 
 def policies() -> list[Policy]:
     """Return the trust policy of now, then those under which earlier checkpoints were signed."""
-    paths = [settings.READ_LOG_POLICY, *settings.READ_LOG_EARLIER_POLICIES]
-    return [Policy.parse(Path(path).read_text()) for path in paths]
+    return [policy(), *map(_read_policy, settings.READ_LOG_EARLIER_POLICIES)]
+
+
+def _read_policy(path: str) -> Policy:
+    return Policy.parse(Path(path).read_text())
 
 
 def signers() -> list[Signer]:

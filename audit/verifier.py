@@ -162,9 +162,9 @@ def _check_checkpoints(verdict: Verdict, folder: Path, policies: list[Policy]) -
         stored = [_Stored(*row) for row in cursor.fetchall()]
     for each in stored:
         verdict.checkpoints += 1
-        messages = [_checkpoint_fault(tiles, policy, each) for policy in policies]
-        if all(messages):
-            verdict.findings.append(Finding(each.size - 1, None, messages[0]))
+        message = _checkpoint_fault(tiles, policies[0], each)
+        if message and all(_checkpoint_fault(tiles, policy, each) for policy in policies[1:]):
+            verdict.findings.append(Finding(each.size - 1, None, message))
     published = folder / publication.CHECKPOINT
     if published.exists() and (message := _published_fault(published, policies[0])):
         verdict.findings.append(Finding(None, None, message))
