@@ -16,7 +16,8 @@ import structlog
 from django.conf import settings
 from django.db import connections, transaction
 
-from audit import formats, log, publication, queries, records, words
+from audit import formats, publication, queries, records, words
+from audit import log as read_log
 from audit.choices import READ, Action, ExportFormat, ExportPurpose, Outcome
 from audit.duties import must_have
 from audit.entry import Actor, Entry
@@ -25,7 +26,7 @@ from audit.queries import Condition
 from audit.records import Row, Unsealed
 from audit.tiles import Tiles
 
-journal = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 ALIAS = settings.READ_LOG_APP_ALIAS
 WAITS = timedelta(days=7)  # for an approval
 SHOWN = 100
@@ -228,7 +229,7 @@ def _make(export: Export, at: datetime) -> bool:
     except OSError:
         with suppress(OSError):
             unfinished.unlink()
-        journal.exception("export_not_written", export=export.id)
+        log.exception("export_not_written", export=export.id)
         return _fails(
             export, "ファイルを書けませんでした。出力先の空きと権限を確かめ、もう一度依頼してください。"
         )
@@ -282,7 +283,7 @@ def _condition(given: dict[str, str]) -> Condition:
     return Condition(since=since, until=until, flags=flags, **given)
 
 
-def _tell(about: dict[str, str], *, rows: int, by: Actor, at: datetime, request: str) -> log.Receipt:
+def _tell(about: dict[str, str], *, rows: int, by: Actor, at: datetime, request: str) -> read_log.Receipt:
     entry = Entry(
         actor=by,
         action=Action.EXPORT_LOG,
@@ -292,7 +293,7 @@ def _tell(about: dict[str, str], *, rows: int, by: Actor, at: datetime, request:
         query=about,
         rows=rows,
     )
-    (receipt,) = log.append([entry])
+    (receipt,) = read_log.append([entry])
     return receipt
 
 

@@ -24,7 +24,11 @@ LABELS = {
     Part.ARCHIVE: "保存と廃棄",
 }
 # How long each part may say nothing: twice the time between two runs of its job, a minute at least.
-PULSE = {Part.SEALING: ALARM_AFTER, Part.WITNESS: ALARM_AFTER, Part.PARTITIONS: timedelta(hours=12)}
+PULSE: dict[str, timedelta] = {
+    Part.SEALING: ALARM_AFTER,
+    Part.WITNESS: ALARM_AFTER,
+    Part.PARTITIONS: timedelta(hours=12),
+}
 
 _SEALED = "SELECT size, sealed_at, (SELECT logged_at FROM leaf ORDER BY index DESC LIMIT 1) FROM tree_state"
 _WAITING = """
@@ -81,7 +85,7 @@ class Health:
         """Return what is wrong and since when: said so itself, or silent for too long."""
         if not self.fine:
             return self.message, self.since
-        silent_for = PULSE.get(Part(self.part)) if self.part in LABELS else None
+        silent_for = PULSE.get(self.part)
         if silent_for and at - self.checked_at > silent_for:
             return "処理が動いていません。担当するプロセスを確かめてください。", self.checked_at
         return None

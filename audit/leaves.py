@@ -47,10 +47,16 @@ def faults(row: Row) -> Iterator[str]:
         yield f"検索用の列が記録の内容と違います（{'・'.join(wrong)}）。"
 
 
-def columns(document: Mapping[str, object]) -> tuple[object, ...]:
-    """Return what the search columns of a canonical entry hold."""
-    fields = rfc8785.dumps(document["fields"]).decode() if "fields" in document else None
-    return (*map(document.get, TEXTS), fields)
+def columns(document: Mapping[str, object]) -> tuple[str | None, ...]:
+    """Return what the database makes of a canonical entry: each member's text, the list of fields as it is written."""
+    fields = _written(document["fields"]) if "fields" in document else None
+    texts = map(document.get, TEXTS)
+    return (*(text if text is None or isinstance(text, str) else _written(text) for text in texts), fields)
+
+
+def _written(value: object) -> str:
+    canonical: bytes = rfc8785.dumps(value)
+    return canonical.decode()
 
 
 def _is_canonical(document: object, payload: bytes) -> bool:

@@ -209,7 +209,7 @@ def own_readings(person: str, *, since: datetime, rows: int) -> list[OwnReading]
             [person, since, [Action.LIST.value, Action.OPEN.value, Action.PRINT.value], rows],
         )
         return [
-            OwnReading(number, at, action, outcome, point, purpose or "", tuple(json.loads(fields)))
+            OwnReading(number, at, action, outcome, point, purpose or "", tuple(json.loads(fields or "[]")))
             for number, at, action, outcome, point, purpose, fields in cursor.fetchall()
         ]
 

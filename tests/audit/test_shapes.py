@@ -38,10 +38,9 @@ def copied(payload: bytes, columns) -> bytes:
 
 
 def columns_of(document):
-    return [
-        None if value is None else str(value).encode("utf-8", "surrogatepass")
-        for value in leaves.columns(document)
-    ]
+    texts = [document.get(name) for name in TEXTS]
+    fields = rfc8785.dumps(document["fields"]) if "fields" in document else None
+    return [*(None if text is None else text.encode("utf-8", "surrogatepass") for text in texts), fields]
 
 
 def is_faultless(payload, columns):

@@ -5,6 +5,7 @@ import secrets
 
 import psycopg
 import pytest
+import rfc8785
 from django.core.management import CommandError, call_command
 
 import eigyo_verify
@@ -195,6 +196,23 @@ def test_an_entry_with_two_readings_is_found_though_its_hash_is_right(sealed_log
     sealed_log.seals()
     sealed_log.publishes()
     assert found() == [(0, "記録が正規の形（RFC 8785）ではありません。")]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"fields": ["番号", 'a"b', "\\"], "outcome": "allowed", "person": "髙橋"},
+        {"action": "open", "outcome": "refused", "person": None},
+        {"fields": None, "outcome": {"a": [1, "二"]}, "person": 5, "point": True},
+        {"fields": "number", "outcome": "allowed", "request": ""},
+    ],
+)
+def test_the_columns_of_any_entry_are_what_the_database_makes_of_it(sealed_log, superuser, said):
+    payload = rfc8785.dumps({"action": "open"} | said).decode()
+    superuser.execute("INSERT INTO entry (payload) VALUES (%s)", [payload])
+    sealed_log.seals()
+    sealed_log.publishes()
+    assert found() == []
 
 
 def test_an_entry_dated_back_is_found(published_log, superuser):
