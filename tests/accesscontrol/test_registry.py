@@ -227,7 +227,10 @@ class TestNumbers:
 
     def test_may_be_saved_again_as_they_are(self, region, numbered):
         row, _ = numbered
+        number = row.number
         changes.record(row, by=region.cards["card_desk"].staff, at=timezone.now())
+        row.refresh_from_db()
+        assert row.number == number
 
 
 class TestPin:

@@ -1,5 +1,5 @@
-"""The decision table through the real pages, row by row. Rows 12 (outage reception) and 14 (duty hours) are
-not offered: nothing opens for them, as `test_every_combination` shows. Row 15 is the office duties.
+"""The decision table through the real pages, row by row. Row 12 (outage reception) is
+not offered: no purpose and no page is made for it. Row 14 (duty hours) is not promised, as docs/guarantees.md says. Row 15 is the office duties.
 """
 
 from datetime import datetime, timedelta
