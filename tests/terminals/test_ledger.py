@@ -14,7 +14,9 @@ from terminals.ledger.operations import LedgerRefused, accept, receive, refuse
 from terminals.models import LedgerError, LedgerFile, LedgerLine, Notice, Terminal
 from tests.terminals.life import another_admin
 
-TODAY = timezone.localdate()
+# The noon of a day that is over: no delivery of a test comes before the day of its file.
+NOON = timezone.localtime().replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
+DAY = NOON.date()
 PLAIN = LedgerRow(
     "NW-1000", "A-1000", "SN1000", "NWU1000", "deployed", "NW", "B-01", "2F", "配電センター", "N-10001",
     date(2024, 4, 1), None,
@@ -54,9 +56,9 @@ def azuma(region):
 @pytest.fixture
 def deliver(segawa):
     """瀬川 delivers a file; later deliveries come later."""
-    clock = [timezone.now() - timedelta(hours=1)]
+    clock = [NOON]
 
-    def delivered(content: bytes, *, as_of: date = TODAY, by=segawa) -> LedgerFile:
+    def delivered(content: bytes, *, as_of: date = DAY, by=segawa) -> LedgerFile:
         clock[0] += timedelta(minutes=1)
         return receive(
             io.BytesIO(content),
@@ -90,9 +92,7 @@ class TestDelivery:
     def test_it_never_changes_the_registry(self, region, deliver, hayashi):
         before = list(Terminal.objects.values())
         terminal = region.nw_terminal.number
-        applied(
-            deliver(csv([row(1, terminal_number=terminal, state="returned", returned_on=TODAY)])), hayashi
-        )
+        applied(deliver(csv([row(1, terminal_number=terminal, state="returned", returned_on=DAY)])), hayashi)
         assert list(Terminal.objects.values()) == before
 
     def test_every_bad_row_is_reported_and_no_line_is_kept(self, deliver):
@@ -129,7 +129,7 @@ class TestDelivery:
 class TestConfirmation:
     def test_the_ledger_in_force_is_the_accepted_one_with_the_latest_day(self, deliver, hayashi):
         assert queries.in_force(now()) is None
-        first = applied(deliver(csv(ledger()), as_of=TODAY - timedelta(days=7)), hayashi)
+        first = applied(deliver(csv(ledger()), as_of=DAY - timedelta(days=7)), hayashi)
         second = deliver(csv(ledger(21)))
         assert queries.in_force(now()) == first
         applied(second, hayashi)
@@ -150,7 +150,7 @@ class TestConfirmation:
     def test_the_lines_of_eight_ledgers_are_kept_and_the_figures_of_all(self, deliver, hayashi):
         files = [
             applied(
-                deliver(csv(ledger(3, user_number=f"N-1000{n}")), as_of=TODAY - timedelta(days=9 - n)),
+                deliver(csv(ledger(3, user_number=f"N-1000{n}")), as_of=DAY - timedelta(days=9 - n)),
                 hayashi,
             )
             for n in range(10)
@@ -175,7 +175,7 @@ class TestBrakes:
 
     @pytest.fixture
     def current(self, deliver, hayashi) -> LedgerFile:
-        return applied(deliver(csv(ledger()), as_of=TODAY - timedelta(days=1)), hayashi)
+        return applied(deliver(csv(ledger()), as_of=DAY - timedelta(days=1)), hayashi)
 
     @pytest.fixture(autouse=True)
     def nothing_changes(self, current, request):
@@ -184,12 +184,12 @@ class TestBrakes:
         assert list(queries.rows(current)) == ledger()
 
     def test_an_older_day(self, deliver):
-        file = deliver(csv(ledger(21)), as_of=TODAY - timedelta(days=2))
+        file = deliver(csv(ledger(21)), as_of=DAY - timedelta(days=2))
         assert file.state == FileState.REFUSED
         assert file.outcome.startswith("基準日が、いまの台帳")
 
     def test_a_day_to_come(self, deliver):
-        file = deliver(csv(ledger(21)), as_of=TODAY + timedelta(days=1))
+        file = deliver(csv(ledger(21)), as_of=DAY + timedelta(days=1))
         assert (file.state, "受け取った日より後" in file.outcome) == ("refused", True)
 
     def test_the_same_file_again(self, deliver, current):
@@ -226,7 +226,7 @@ class TestBrakes:
 
 
 def test_a_day_that_became_older_while_the_file_waited_is_refused_then(deliver, hayashi):
-    waited = deliver(csv(ledger(19)), as_of=TODAY - timedelta(days=1))
+    waited = deliver(csv(ledger(19)), as_of=DAY - timedelta(days=1))
     newer = applied(deliver(csv(ledger())), hayashi)
     with pytest.raises(LedgerRefused, match="基準日が、いまの台帳"):
         applied(waited, hayashi)
@@ -235,13 +235,13 @@ def test_a_day_that_became_older_while_the_file_waited_is_refused_then(deliver, 
 
 
 def test_what_is_just_within_the_limits_needs_no_reason(deliver, hayashi):
-    applied(deliver(csv(ledger()), as_of=TODAY - timedelta(days=1)), hayashi)
+    applied(deliver(csv(ledger()), as_of=DAY - timedelta(days=1)), hayashi)
     file = deliver(csv(ledger(3, holder_code="RT") + ledger(19)[3:]))
     assert applied(file, hayashi).outcome == "反映しました"
 
 
 def test_somebody_else_lifts_a_brake_with_a_reason_that_stays(deliver, hayashi):
-    applied(deliver(csv(ledger()), as_of=TODAY - timedelta(days=1)), hayashi)
+    applied(deliver(csv(ledger()), as_of=DAY - timedelta(days=1)), hayashi)
     file = applied(deliver(csv(ledger(10))), hayashi, accept_anyway="港町営業所の廃止")
     assert queries.in_force(now()) == file
     assert "50%の減少" in file.outcome
@@ -249,19 +249,19 @@ def test_somebody_else_lifts_a_brake_with_a_reason_that_stays(deliver, hayashi):
 
 
 def test_the_same_ledger_of_a_later_day_says_that_nothing_changed(deliver, hayashi):
-    applied(deliver(csv(ledger()), as_of=TODAY - timedelta(days=1)), hayashi)
+    applied(deliver(csv(ledger()), as_of=DAY - timedelta(days=1)), hayashi)
     file = applied(deliver(csv(ledger())), hayashi)
     assert queries.in_force(now()) == file
     assert file.outcome == "変更なし（基準日だけが新しくなりました）"
 
 
 def test_what_differs_is_counted_by_kind_with_the_first_terminals(deliver, hayashi):
-    before = applied(deliver(csv(ledger(30)), as_of=TODAY - timedelta(days=1)), hayashi)
+    before = applied(deliver(csv(ledger(30)), as_of=DAY - timedelta(days=1)), hayashi)
     rows = [
         *ledger(25),
         row(25, holder_code="RT", room="営業所"),
         row(26, lu="", user_number=""),
-        row(27, state="returned", returned_on=TODAY),
+        row(27, state="returned", returned_on=DAY),
         *[row(number) for number in range(100, 125)],
     ]
     found = {each.kind: each for each in queries.differences(before, deliver(csv(rows)))}

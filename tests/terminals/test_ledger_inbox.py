@@ -12,9 +12,9 @@ from terminals import tasks
 from terminals.choices import Channel, FileState
 from terminals.ledger import inbox, queries
 from terminals.models import LedgerFile
-from tests.terminals.test_ledger import TODAY, csv, ledger
+from tests.terminals.test_ledger import DAY, csv, ledger
 
-NAME = f"haibisaki_{TODAY:%Y%m%d}.csv"
+NAME = f"haibisaki_{DAY:%Y%m%d}.csv"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ class TestFolder:
         look()
         assert inside(folder) == {f"done/{NAME}"}
         file = LedgerFile.objects.get()
-        assert (file.state, file.channel, file.as_of, file.rows) == ("checked", Channel.FOLDER, TODAY, 20)
+        assert (file.state, file.channel, file.as_of, file.rows) == ("checked", Channel.FOLDER, DAY, 20)
         assert file.received_by is None
         assert queries.in_force(timezone.now()) is None
 
@@ -121,14 +121,14 @@ class TestFolder:
 class TestCommand:
     def test_receives_and_accepts(self, folder, capsys):
         (folder / "x.csv").write_bytes(csv(ledger()))
-        call_command("receive_ledger", str(folder / "x.csv"), "--as-of", str(TODAY), "--accept")
+        call_command("receive_ledger", str(folder / "x.csv"), "--as-of", str(DAY), "--accept")
         assert capsys.readouterr().out == "20行（cp932）：反映済み\n"
         assert LedgerFile.objects.get().get_channel_display() == "コマンド"
-        assert queries.in_force(timezone.now()).as_of == TODAY
+        assert queries.in_force(timezone.now()).as_of == DAY
 
     def test_without_the_word_it_waits_for_a_person(self, folder, capsys):
         (folder / "x.csv").write_bytes(csv(ledger()))
-        call_command("receive_ledger", str(folder / "x.csv"), "--as-of", str(TODAY))
+        call_command("receive_ledger", str(folder / "x.csv"), "--as-of", str(DAY))
         assert "確認待ち" in capsys.readouterr().out
         assert queries.in_force(timezone.now()) is None
 
@@ -136,13 +136,13 @@ class TestCommand:
         path = folder / "x.csv"
         path.write_bytes(csv(ledger()) + b"NW-9\r\n")
         with pytest.raises(CommandError, match="1行に誤りがあります"):
-            call_command("receive_ledger", str(path), "--as-of", str(TODAY), "--accept")
+            call_command("receive_ledger", str(path), "--as-of", str(DAY), "--accept")
         assert "22行目" in capsys.readouterr().err
         path.write_bytes(csv(ledger()))
-        call_command("receive_ledger", str(path), "--as-of", str(TODAY - timedelta(days=1)), "--accept")
+        call_command("receive_ledger", str(path), "--as-of", str(DAY - timedelta(days=1)), "--accept")
         path.write_bytes(csv(ledger(9)))
         with pytest.raises(CommandError, match="9行しかありません"):
-            call_command("receive_ledger", str(path), "--as-of", str(TODAY), "--accept")
+            call_command("receive_ledger", str(path), "--as-of", str(DAY), "--accept")
         assert queries.in_force(timezone.now()).rows == 20
 
     @pytest.mark.parametrize(("name", "day"), [("none.csv", "2026-11-23"), ("x.csv", "23.11.2026")])

@@ -12,10 +12,10 @@ from terminals.ledger import exchange, queries
 from terminals.models import LedgerFile, LedgerLine
 from tests.people import PIN
 from tests.terminals.pages import refused, text
-from tests.terminals.test_ledger import TODAY, csv, ledger
+from tests.terminals.test_ledger import DAY, csv, ledger
 
 API = "/api/v1/ledger/"
-TODAY_TEXT = str(TODAY)
+DAY_TEXT = str(DAY)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def upload(content: bytes, name: str = "haibisaki.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content, content_type="text/csv")
 
 
-def delivers(person, content: bytes, as_of: str = TODAY_TEXT) -> str:
+def delivers(person, content: bytes, as_of: str = DAY_TEXT) -> str:
     """Deliver on the page; return the address of the file's page."""
     answer = person.posts("/ledger/new/", {"file": upload(content), "as_of": as_of})
     assert answer.status_code == 302, text(answer)
@@ -65,7 +65,7 @@ class TestPages:
         assert "林 亜希子" in listed
 
     def test_what_differs_from_the_ledger_in_force_is_shown_before_it_is_confirmed(self, segawa, hayashi):
-        first = delivers(segawa, csv(ledger()), str(TODAY - timedelta(days=1)))
+        first = delivers(segawa, csv(ledger()), str(DAY - timedelta(days=1)))
         hayashi.posts(f"{first}accept/")
         rows = ledger(21)
         rows[3] = rows[3]._replace(room="営業所 <b>")
@@ -98,10 +98,8 @@ class TestPages:
         assert "いまの台帳は変わっていません。" in body
 
     def test_a_form_with_a_fault_keeps_what_was_typed(self, segawa):
-        body = refused(
-            segawa.posts("/ledger/new/", {"as_of": TODAY_TEXT}), "届けるファイルを選んでください。"
-        )
-        assert f'value="{TODAY_TEXT}"' in body
+        body = refused(segawa.posts("/ledger/new/", {"as_of": DAY_TEXT}), "届けるファイルを選んでください。")
+        assert f'value="{DAY_TEXT}"' in body
         body = refused(
             segawa.posts("/ledger/new/", {"file": upload(b"x"), "as_of": "きょう"}),
             "基準日を「2026-11-23」の形で",
@@ -109,7 +107,7 @@ class TestPages:
         assert 'value="きょう"' in body
 
     def test_a_large_change_needs_the_reason_of_somebody_else(self, segawa, hayashi):
-        first = delivers(segawa, csv(ledger()), str(TODAY - timedelta(days=1)))
+        first = delivers(segawa, csv(ledger()), str(DAY - timedelta(days=1)))
         hayashi.posts(f"{first}accept/")
         own = delivers(hayashi, csv(ledger(9)))
         assert "届けた人は、このファイルを反映できません。" in text(hayashi.gets(own))
@@ -135,7 +133,7 @@ class TestPages:
 
     def test_what_is_handed_out_can_be_delivered_again(self, segawa, hayashi):
         rows = ledger(3, room="=1+1 ～室")
-        page = delivers(segawa, csv(rows, "utf-8"), str(TODAY - timedelta(days=1)))
+        page = delivers(segawa, csv(rows, "utf-8"), str(DAY - timedelta(days=1)))
         again = segawa.gets(f"{page}lines.csv").getvalue()
         assert b",'=1+1" in again
         delivers(segawa, again)
@@ -154,7 +152,7 @@ class TestPages:
             answer = clerk.gets(url)
             assert (answer.status_code, "NW-0003" in text(answer)) == (403, False), url
         for url in ("/ledger/new/", f"{page}accept/", f"{page}refuse/"):
-            assert clerk.posts(url, {"file": upload(csv(ledger(2))), "as_of": TODAY_TEXT}).status_code == 403
+            assert clerk.posts(url, {"file": upload(csv(ledger(2))), "as_of": DAY_TEXT}).status_code == 403
         assert LedgerFile.objects.get().state == "checked"
 
     def test_the_deliverers_duty_neither_confirms_nor_turns_down(self, segawa):
@@ -165,7 +163,7 @@ class TestPages:
 
 
 class TestProgram:
-    def sends(self, person, content: bytes, query: str = f"?as_of={TODAY}", **headers):
+    def sends(self, person, content: bytes, query: str = f"?as_of={DAY}", **headers):
         return person.client.post(API + query, content, content_type="text/csv", headers=headers)
 
     def test_signs_in_for_the_registry_and_delivers(self, region):
@@ -173,19 +171,19 @@ class TestProgram:
         given = {"card": segawa.card.number, "pin": PIN, "purpose": "registry"}
         token = segawa.posts("/api/v1/sessions", given, content_type="application/json").json()["token"]
         answer = self.sends(
-            segawa, csv(ledger()), f"?as_of={TODAY}&file_name=日次.csv", Authorization=f"Bearer {token}"
+            segawa, csv(ledger()), f"?as_of={DAY}&file_name=日次.csv", Authorization=f"Bearer {token}"
         )
         assert answer.status_code == 201
         file = LedgerFile.objects.get()
         assert answer.json() == {
-            "id": file.pk, "as_of": TODAY_TEXT, "rows": 20, "encoding": "cp932", "sha256": file.sha256,
+            "id": file.pk, "as_of": DAY_TEXT, "rows": 20, "encoding": "cp932", "sha256": file.sha256,
             "state": "checked",
         }  # fmt: skip
         assert (file.channel, file.file_name, file.received_by.number) == ("api", "日次.csv", "C-30002")
         assert queries.in_force(timezone.now()) is None
 
     def test_delivers_as_a_form(self, segawa):
-        answer = segawa.posts(f"{API}?as_of={TODAY}", {"file": upload(csv(ledger()))})
+        answer = segawa.posts(f"{API}?as_of={DAY}", {"file": upload(csv(ledger()))})
         assert (answer.status_code, LedgerLine.objects.count()) == (201, 20)
 
     def test_gets_every_fault_by_row_and_column(self, segawa):
@@ -201,7 +199,7 @@ class TestProgram:
 
     @pytest.mark.parametrize(
         ("query", "field"),
-        [("", "as_of"), ("?as_of=23.11.2026", "as_of"), (f"?as_of={TODAY}&file_name=a%01b", "file_name")],
+        [("", "as_of"), ("?as_of=23.11.2026", "as_of"), (f"?as_of={DAY}&file_name=a%01b", "file_name")],
     )
     def test_a_wrong_query_names_its_field_and_nothing_is_kept(self, segawa, query, field):
         answer = self.sends(segawa, csv(ledger()), query)
@@ -211,12 +209,12 @@ class TestProgram:
 
     @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
     def test_another_form_of_body_is_415(self, segawa, kind):
-        assert segawa.client.post(f"{API}?as_of={TODAY}", b"{}", content_type=kind).status_code == 415
+        assert segawa.client.post(f"{API}?as_of={DAY}", b"{}", content_type=kind).status_code == 415
 
     @pytest.mark.parametrize("body", [b"", b"\x00", b"\xff\xfe", b'"', b"--x\r\n"])
     def test_no_body_brings_it_down(self, segawa, body):
         for kind in ("text/csv", "text/csv; charset=cp932", "multipart/form-data; boundary=x"):
-            answer = segawa.client.generic("POST", f"{API}?as_of={TODAY}", body, content_type=kind)
+            answer = segawa.client.generic("POST", f"{API}?as_of={DAY}", body, content_type=kind)
             assert answer.status_code == 400, (kind, answer.content)
 
     def test_a_body_larger_than_the_limit_is_refused_after_the_limit(self, segawa, settings):
@@ -237,6 +235,6 @@ class TestProgram:
     def test_an_outsider_and_a_terminal_without_a_card_are_unknown(self, region):
         at_a_terminal = region.person("terminal_contractor").sits_at(region.contractor_terminal).client
         for client in (region.outsider(), at_a_terminal):
-            answer = client.post(f"{API}?as_of={TODAY}", csv(ledger()), content_type="text/csv")
+            answer = client.post(f"{API}?as_of={DAY}", csv(ledger()), content_type="text/csv")
             assert answer.status_code == 401
         assert not LedgerFile.objects.exists()
