@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 
 from audit import formats, publication, queries, records, words
 from audit import log as read_log
@@ -24,7 +24,7 @@ from audit.entry import Actor, Entry
 from audit.formats import Proven
 from audit.queries import Condition
 from audit.records import Row, Unsealed
-from audit.tiles import Tiles
+from audit.tiles import TileMissing, Tiles
 
 log = structlog.get_logger(__name__)
 ALIAS = settings.READ_LOG_APP_ALIAS
@@ -219,26 +219,35 @@ def _make(export: Export, at: datetime) -> bool:
     receipt = _tell(
         about | export.condition.chosen(), rows=rows, by=export.actor, at=at, request=f"export-{export.id}"
     )
-    folder = _folder()
-    unfinished = folder / f"{name}.new"
+    unfinished = _folder() / f"{name}.new"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
         formats.write(export.format, unfinished, _rows(export, proven), proven)
         digest = _digest(unfinished)
-        unfinished.replace(folder / name)
-    except OSError:
+        unfinished.replace(_folder() / name)
+    except DatabaseError:
+        raise
+    except Exception as error:  # whatever is wrong with this one, the next ones are made
         with suppress(OSError):
             unfinished.unlink()
-        log.exception("export_not_written", export=export.id)
-        return _fails(
-            export, "ファイルを書けませんでした。出力先の空きと権限を確かめ、もう一度依頼してください。"
-        )
+        log.error("export_not_written", export=export.id, error=type(error).__name__)
+        return _fails(export, _fault_of(error))
     with connections[ALIAS].cursor() as cursor:
         cursor.execute(
             "UPDATE audit.export SET entry = %s, made_at = %s, file = %s, sha256 = %s, expires_at = %s WHERE id = %s",
             [receipt.number, at, name, digest, at + settings.READ_LOG_EXPORT_LIFETIME, export.id],
         )
     return True
+
+
+def _fault_of(error: Exception) -> str:
+    match error:
+        case OSError():
+            return "ファイルを書けませんでした。出力先の空きと権限を確かめ、もう一度依頼してください。"
+        case TileMissing():
+            return "証明に使うタイルが失われています。改ざん検証で確かめ、タイルを戻してから、もう一度依頼してください。"
+        case _:
+            return "ファイルを作れない記録がありました。システムの担当者が原因を確かめてから、もう一度依頼してください。"
 
 
 def _fails(export: Export, fault: str) -> bool:

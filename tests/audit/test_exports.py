@@ -8,6 +8,7 @@ import os
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 import openpyxl
 import psycopg
@@ -226,6 +227,17 @@ class TestSteps:
             if told["query"]["step"] == "make"
         ]
         assert made == [str(full), str(next_one)]
+
+    def test_one_that_cannot_be_proven_is_told_and_keeps_no_other_waiting(self, desk, settings, tmp_path):
+        unproven, next_one = asked(desk, ExportFormat.JSON_LINES), asked(desk)
+        approved(unproven)
+        approved(next_one)
+        (tile,) = (Path(settings.READ_LOG_FOLDER) / "tile" / "0").rglob("000.p/*")
+        tile.unlink()
+        assert exports.make_approved(clock=timezone.now) == 1
+        assert "証明に使うタイルが失われています" in exports.find(unproven).fault
+        assert exports.find(next_one).is_ready(timezone.now())
+        assert [Path(name).suffix for name in files(tmp_path)] == [".csv"]
 
     def test_entries_that_are_not_sealed_yet_make_it_wait(self, desk, sealed_log, tmp_path):
         log.append([entry()])
