@@ -25,6 +25,8 @@ from audit.entry import Actor
 from audit.exports import ExportRefused, Wish
 from audit.queries import Condition
 from tests.audit.conftest import entry, unguarded
+from tests.guarantees.crawler import Crawler
+from tests.guarantees.logbook import Logbook
 from tests.people import OTHER_LOW, OWN_LOW, make_terminal
 
 YOSHIOKA = Actor(person="N-10002", person_name="吉岡 慎一", claims=("card_kind=any/full",))
@@ -324,6 +326,20 @@ class TestPages:
         answer = officer.gets(f"/audit/exports/{number}/file/")
         assert answer.headers["Content-Disposition"].startswith("attachment; filename=")
         assert b"".join(answer.streaming_content).decode("utf-8-sig").startswith("記録番号,封印番号")
+
+    def test_a_walk_takes_every_file_and_reads_no_point_without_an_entry(self, two, desk, as_login):
+        kinds = (ExportFormat.CSV, ExportFormat.JSON_LINES)
+        for kind in kinds:
+            approved(asked(desk, kind))
+        assert exports.make_approved(clock=timezone.now) == len(kinds)
+        with as_login("eigyo_log") as reader:
+            visits = list(Crawler(two[0].client, Logbook(reader), (), 3).walk(["/audit/exports/"]))
+        taken = [visit for visit in visits if visit.url.endswith("/file/")]
+        assert len(taken) == len(kinds)
+        for visit in taken:
+            assert visit.unasked_numbers == {OWN_LOW}
+            assert [entry["query"]["step"] for entry in visit.entries] == ["fetch"]
+        assert all(visit.reads_the_log for visit in visits if visit.unasked_numbers)
 
     def test_refuse_ones_own_approval_in_words(self, two):
         officer, _ = two

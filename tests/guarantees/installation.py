@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -164,9 +164,13 @@ def resize(disk: Path, size: int, *how: str | Path) -> bool:
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def kill(process: int) -> None:
-    with suppress(ProcessLookupError):
+def kill(process: int) -> bool:
+    """End a process at once; whether it was there to be ended."""
+    try:
         os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 @contextmanager
