@@ -42,17 +42,13 @@ class Visit:
 
     @property
     def reads_the_log(self) -> bool:
-        """Whether the log notes that the log itself was read, or taken as a file, in this answer."""
-        return any(entry["action"] == "read_log" or _is_fetched(entry) for entry in self.entries)
+        """Whether the log notes that the log itself was read in this answer."""
+        return any(entry["action"] == "read_log" for entry in self.entries)
 
     @property
     def unasked_numbers(self) -> set[str]:
         """The numbers in the answer that the person had not typed."""
         return numbers(self.body) - set(NUMBER.findall(self.url))
-
-
-def _is_fetched(entry: dict[str, Any]) -> bool:
-    return entry["action"] == "export_log" and entry["query"]["step"] == "fetch"
 
 
 @dataclass
