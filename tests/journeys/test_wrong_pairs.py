@@ -105,6 +105,7 @@ def finds_every_refusal_in_the_log(officer) -> None:
         ("RT-0412", "2000000001", "自社分のみ"),
         ("NW-0305", "3000000001", "需要者情報"),
         ("NW-0001", "1000000003", "台帳のみ"),
+        ("NW-0001", "1000000005", "閲覧記録（値なし）"),
     ],
 )
 def test_the_printed_right_pairs_open_their_view(device, leaflet, terminal, card, scope):
