@@ -34,7 +34,7 @@ class Command(BaseCommand):
         self.stdout.write("\n職員証と暗証番号")
         for card in sample.CARDS:
             self.stdout.write(
-                f"  {card.number}  {pins[card.number]}  {_wide(card.meaning, 20)}  {card.name or '（個人なし）'}"
+                f"  {card.number}  {pins[card.number]}  {_wide(card.meaning, 36)}  {card.name or '（個人なし）'}"
             )
         self.stdout.write(
             "\n試す組み合わせの例\n"
