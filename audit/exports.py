@@ -225,6 +225,8 @@ def _make(export: Export, at: datetime) -> bool:
         formats.write(export.format, unfinished, _rows(export, proven), proven)
         digest = _digest(unfinished)
         unfinished.replace(_folder() / name)
+    except Unsealed:
+        return False
     except DatabaseError:
         raise
     except Exception as error:  # whatever is wrong with this one, the next ones are made
@@ -242,6 +244,8 @@ def _make(export: Export, at: datetime) -> bool:
 
 def _fault_of(error: Exception) -> str:
     match error:
+        case ExportRefused():
+            return str(error)
         case OSError():
             return "ファイルを書けませんでした。出力先の空きと権限を確かめ、もう一度依頼してください。"
         case TileMissing():

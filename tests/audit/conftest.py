@@ -171,6 +171,24 @@ def unguarded(superuser: psycopg.Connection, *tables: str) -> Iterator[None]:
             superuser.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
+@contextmanager
+def a_late_commit(superuser: psycopg.Connection) -> Iterator[None]:
+    """Let an entry of an earlier moment appear as soon as anything is logged."""
+    superuser.execute(
+        "CREATE FUNCTION audit.joins() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+        " IF pg_trigger_depth() = 1 THEN INSERT INTO audit.entry (payload, logged_at)"
+        f" SELECT payload, logged_at FROM audit.entry WHERE point = '{OWN_LOW}' LIMIT 1; END IF;"
+        " RETURN NULL; END $$"
+    )
+    superuser.execute(
+        "CREATE TRIGGER joins AFTER INSERT ON audit.entry FOR EACH STATEMENT EXECUTE FUNCTION audit.joins()"
+    )
+    try:
+        yield
+    finally:
+        superuser.execute("DROP FUNCTION audit.joins CASCADE")
+
+
 @pytest.fixture
 def empty_log(superuser) -> Iterator[None]:
     """Put entries, tree and checkpoints back to the beginning."""

@@ -25,7 +25,7 @@ from audit.choices import ExportFormat, ExportPurpose
 from audit.entry import Actor
 from audit.exports import ExportRefused, Wish
 from audit.queries import Condition
-from tests.audit.conftest import entry, unguarded
+from tests.audit.conftest import a_late_commit, entry, unguarded
 from tests.guarantees.crawler import Crawler
 from tests.guarantees.logbook import Logbook
 from tests.people import OTHER_LOW, OWN_LOW, make_terminal
@@ -251,6 +251,18 @@ class TestSteps:
         assert exports.make_approved(clock=timezone.now) == 0
         sealed_log.publishes()
         assert exports.make_approved(clock=timezone.now) == 1
+
+    def test_an_entry_that_joins_while_it_is_made_makes_it_wait(self, desk, sealed_log, superuser):
+        number = asked(desk)
+        approved(number)
+        with a_late_commit(superuser):
+            assert exports.make_approved(clock=timezone.now) == 0
+        assert exports.find(number).fault == ""
+        sealed_log.seals()
+        sealed_log.publishes()
+        assert exports.make_approved(clock=timezone.now) == 1
+        path = exports.fetch(number, by=YOSHIOKA, at=timezone.now(), request="test")
+        assert len(path.read_text().splitlines()) == 1 + 4
 
     def test_what_is_logged_after_the_request_is_not_in_it(self, desk, sealed_log):
         number = asked(Condition(since=desk.since, until=timezone.now() + timedelta(days=1), point=OWN_LOW))
