@@ -82,10 +82,12 @@ def _row(action: str, values: dict[str, str], log_number: int | None = None) -> 
 
 
 def _in_page(page: Node) -> Iterator[Shown]:
-    for table in page.all("table", "stackable"):
-        for row in table.all("tr"):
-            if row.first("data", "spn"):
-                yield _row("list", _readable(_cells(row)))
+    for table in page.all("table"):
+        caption = table.first("caption")
+        if caption and caption.text.endswith("の検索結果"):
+            for row in table.all("tr"):
+                if row.first("data", "spn"):
+                    yield _row("list", _readable(_cells(row)))
     panel = page.first("aside", id="panel")
     if panel and panel.first("data", "spn"):
         yield _row("open", _readable(_in_panel(panel)))
