@@ -191,7 +191,7 @@ def start(
     return Child(name=name, process=process, stop_signal=stop_signal, log=log)
 
 
-def wait_until(ready: Callable[[], bool], *, child: Child, patience: float = 60) -> None:
+def wait_until(ready: Callable[[], bool], *, child: Child, patience: float = 180) -> None:
     """Poll until a child answers; when it dies or stays silent, say so with its last words."""
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:

@@ -226,7 +226,7 @@ def _is_healthy(address: str) -> bool:
         return False
 
 
-def _free_port_asked_for(*, patience: float = 3) -> int:
+def _free_port_asked_for(*, patience: float = 10) -> int:
     """Return the port to listen on; one that was just left by a killed run becomes free soon."""
     given = os.environ.get("EIGYO_PORT", "8000")
     if not given.isdecimal() or not 0 < int(given) < 65536:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ from deploy.processes import Account, UnableToStart
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 THROWAWAY_PREFIX = "eigyo-throwaway-"
+UNLOCKED_AT_MOST = 60  # seconds between a folder and its lock, on a slow machine
 
 
 def default_path() -> Path:
@@ -96,6 +98,7 @@ def _make_passable(path: Path) -> None:
 
 def _remove_if_abandoned(path: Path) -> None:
     try:
-        State(path, throwaway=True).release()
+        if time.time() - path.stat().st_mtime > UNLOCKED_AT_MOST:
+            State(path, throwaway=True).release()
     except (UnableToStart, OSError):
         return

@@ -1,8 +1,12 @@
 """Processes of this machine as a test sees them: what lives below one, and waiting for something to happen."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+FIRST_START = 240  # seconds for a whole installation to be made and started on a slow machine
 
 
 def wait_until(condition: Callable[[], bool], *, patience: float = 60) -> None:
@@ -11,6 +15,15 @@ def wait_until(condition: Callable[[], bool], *, patience: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "not within the time allowed"
         time.sleep(0.02)
+
+
+def kill(process: int) -> bool:
+    """End a process at once; whether it was there to be ended."""
+    try:
+        os.kill(process, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def is_alive(process: int) -> bool:

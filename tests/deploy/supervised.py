@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from deploy.servers import free_port
-from tests.processes import wait_until
+from tests.processes import FIRST_START, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +36,7 @@ class Run:
             )
 
     def wait_until_ready(self, sign: str) -> "Run":
-        wait_until(lambda: sign in self.text or self.process.poll() is not None, patience=240)
+        wait_until(lambda: sign in self.text or self.process.poll() is not None, patience=FIRST_START)
         wait_until(lambda: "command" not in self.children())
         assert self.process.poll() is None, self.text
         return self

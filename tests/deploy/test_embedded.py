@@ -16,7 +16,8 @@ import redis
 
 from deploy.environment import LOGINS
 from deploy.servers import free_port
-from tests.processes import descendants, is_alive, wait_until
+from deploy.state import THROWAWAY_PREFIX, State
+from tests.processes import FIRST_START, descendants, is_alive, kill, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
@@ -81,7 +82,7 @@ class Running:
             env=clean_environment(),
             stderr=subprocess.DEVNULL,
         )
-        wait_until(lambda: told.exists() or self.process.poll() is not None)
+        wait_until(lambda: told.exists() or self.process.poll() is not None, patience=FIRST_START)
         assert self.process.poll() is None
         environment: dict[str, Any] = json.loads(told.read_text())
         self.database_url = str(environment["DATABASE_URL"])
@@ -121,7 +122,7 @@ class TestData:
         first = Running(place)
         first.write("one")
         for process in first.everything:
-            os.kill(process, signal.SIGKILL)
+            kill(process)
         first.process.wait()
         with Running(place) as second:
             assert second.read() == (["one"], ["one"])
@@ -165,6 +166,17 @@ class TestStateFolder:
                 assert (place / "state" / name).stat().st_mode & 0o077 == 0
             for path in (place / "state" / "secrets").iterdir():
                 assert path.stat().st_mode & 0o777 == 0o600
+
+    def test_that_a_kill_left_behind_goes_and_one_that_another_is_making_stays(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+        left, made = (tmp_path / f"{THROWAWAY_PREFIX}{which}" for which in ("left", "made"))
+        left.mkdir()
+        made.mkdir()
+        os.utime(left, (0, 0))
+        State.temporary().release()
+        assert list(tmp_path.iterdir()) == [made]
 
     def test_differs_between_checkouts(self, place: Path) -> None:
         environment_inside("run", EIGYO_STATE=str(place / "base"))

@@ -25,6 +25,7 @@ from tests.people import make_card
 from audit import log, operations, publication, proofs, queries, review, verifications
 from audit.choices import Action, Outcome
 from audit.entry import Actor, Entry
+operations.make_partitions(months_ahead=3)  # a month may have begun since the migration
 at = timezone.now()
 given = dict(actor=Actor(person="N-10001"), action=Action.OPEN, outcome=Outcome.ALLOWED, at=at, request="r")
 (receipt,) = log.append([Entry(**given, point="0210000000000000000001", fields=("number",))])

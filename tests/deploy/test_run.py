@@ -9,7 +9,6 @@ import shutil
 import signal
 import tempfile
 import textwrap
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.supervised import Run, logins
-from tests.processes import descendants, is_alive, wait_until
+from tests.processes import FIRST_START, descendants, is_alive, kill, wait_until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 READY = "command try_out"
@@ -189,7 +188,7 @@ class TestEnd:
     def test_may_be_asked_for_while_things_are_still_starting(self, checkout: Path, moment: str) -> None:
         shutil.rmtree(checkout / "state", ignore_errors=True)
         run = Run(checkout)
-        wait_until(lambda: moment in run.text)
+        wait_until(lambda: moment in run.text, patience=FIRST_START)
         children = run.children()
         assert run.stop(signal.SIGTERM) == 0
         assert [name for name, process in children.items() if is_alive(process)] == []
@@ -207,11 +206,9 @@ class TestEnd:
         run = Run(checkout).wait_until_ready(READY)
         children = run.children()
         for process in (run.process.pid, *children.values()):
-            os.kill(process, signal.SIGKILL)
+            kill(process)
         run.process.wait()
-        began = time.monotonic()
         again = Run(checkout, port=run.port).wait_until_ready(READY)
-        assert time.monotonic() - began < 15
         assert "make_region" not in again.text
         assert again.stop() == 0
 

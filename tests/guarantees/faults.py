@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import psycopg
 
-from tests.guarantees.installation import Installation, kill, resize
+from tests.guarantees.installation import Installation, resize
 from tests.guarantees.wire import Wire
-from tests.processes import wait_until
+from tests.processes import kill, wait_until
 
 PRODUCT = ("eigyo_app", "eigyo_nw", "eigyo_retail", "eigyo_audit", "eigyo_log")
 

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ from deploy.environment import LOGINS, database_variables
 from deploy.processes import Account, Child, start, unprivileged_account
 from deploy.run import _is_healthy
 from deploy.state import CHECKOUT, State
-from tests.processes import descendants
+from tests.processes import descendants, kill
 
 DATABASE = "eigyo_faults"
 SMALL_DISK = 4 << 30
@@ -162,15 +161,6 @@ def resize(disk: Path, size: int, *how: str | Path) -> bool:
     """Mount a file system of this size, or give one that is mounted another size."""
     command = ["mount", "--options", f"{'' if how else 'remount,'}size={size}", *how, disk]
     return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
-
-
-def kill(process: int) -> bool:
-    """End a process at once; whether it was there to be ended."""
-    try:
-        os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from psycopg.errors import InsufficientPrivilege
 from tests.guarantees.report import report
 from tests.people import HIDDEN_FROM_RETAIL, OTHER_LOW, Person
 
-HIDDEN = HIDDEN_FROM_RETAIL[:7]
+HIDDEN = HIDDEN_FROM_RETAIL
 BEGINNING = "SELECT number, address, own::text FROM eigyo.supply_point WHERE number = '"
 
 WRITING = " COMMIT; BEGIN READ WRITE;"

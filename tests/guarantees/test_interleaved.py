@@ -26,7 +26,7 @@ from tests.people import HIDDEN_FROM_RETAIL, OTHER_HIGH, OTHER_LOW, OWN_HIGH, OW
 REQUESTS = extent(400, 10_000)
 WORKERS = 4
 SIDES = ("nw", "retail")
-HIDDEN = HIDDEN_FROM_RETAIL[:7]
+HIDDEN = HIDDEN_FROM_RETAIL
 NAMES = {"nw": "大西 誠", "retail": "佐藤 花子"}
 PATHS = (
     *(f"/points/{number}/" for number in (OWN_LOW, OTHER_LOW, OWN_HIGH, OTHER_HIGH)),
@@ -134,7 +134,7 @@ def disturb(as_login, ended: Event, done: Counter) -> None:
             connection: psycopg.Connection = nw if turn % 2 else retail
             struck = connection.execute(
                 f"SELECT count({ending}(pid)) FROM pg_stat_activity"
-                " WHERE usename = current_user AND pid <> pg_backend_pid()"
+                " WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"
             ).fetchone()
             done[ending] += struck[0]
             ended.wait(0.05)

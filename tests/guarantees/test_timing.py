@@ -60,6 +60,7 @@ def clerk(region, owner, clean_region_after):
     owner.execute("DROP TABLE IF EXISTS filling")
     for statement in FILL.strip().removesuffix(";").split(";\n"):
         owner.execute(statement)
+    owner.execute("VACUUM ANALYZE eigyo.supply_point, eigyo.contract")  # now, not between two measurements
     retail_clerk = region.retail_clerk()
     asks(retail_clerk, "q=0210")  # the first request of a connection asks the catalogue as well
     return retail_clerk

