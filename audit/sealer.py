@@ -16,10 +16,12 @@ from audit.checkpoint import Checkpoint
 ALIAS = "seal"
 PAGE = 20_000
 
+# In a statement of its own: the next one's snapshot is then not older than what a sealer waited for has sealed.
+_ALONE = "SELECT FROM tree_state FOR UPDATE"
 _STATE = """
 SELECT size, frontier, cluster, (SELECT system_identifier FROM pg_control_system()),
   pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax(sealed), target IS NULL
-FROM tree_state FOR UPDATE
+FROM tree_state
 """
 _ROUND = """
 UPDATE tree_state SET target = coalesce(target, pg_current_snapshot())
@@ -81,6 +83,7 @@ def seal(*, published: Checkpoint | None, at: datetime, page: int = PAGE) -> Sea
     in the database cannot be its continuation. A second sealer waits for the first.
     """
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
+        cursor.execute(_ALONE)
         cursor.execute(_STATE)
         size, frontier, cluster, here, went_back, begins = cursor.fetchone()
         if cluster != here or went_back:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -12,6 +13,7 @@ from django.utils import timezone
 from audit import log, sealer
 from audit.sealer import SealingRefused
 from tests.audit.conftest import blocks_read, entry, rows_read, unguarded
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("sealed_log")
 INSERT = "INSERT INTO audit.entry (payload) SELECT unnest(%s::text[])"
@@ -95,7 +97,8 @@ def test_a_tick_costs_no_more_in_a_long_log_than_in_a_short_one(sealed_log, supe
 
     sealed_log.seals()
     short = blocks_of_a_tick()
-    log.append([entry() for _ in range(5_000)])
+    for _ in range(10):
+        log.append([entry() for _ in range(500)])
     sealed_log.seals()
     superuser.execute("ANALYZE entry")
     assert blocks_of_a_tick() <= short + 5
@@ -182,6 +185,35 @@ def test_sixteen_writers_two_sealers_and_kills_lose_and_repeat_nothing(sealed_lo
     assert cut > 0
     assert unsealed(superuser) == 0
     assert indexes(superuser) == list(range(len(written)))
+
+
+def waits_for_the_first(superuser) -> bool:
+    """Whether a sealer waits for a row another holds."""
+    return superuser.execute(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'eigyo_seal' AND wait_event_type = 'Lock')"
+    ).fetchone()[0]
+
+
+def test_a_second_sealer_that_waited_goes_on_where_the_first_ended(sealed_log, superuser):
+    """What it saw while it waited is older than what the first has sealed; that is no restored log."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic(using="seal"), connections["seal"].cursor() as cursor:
+            cursor.execute("SELECT FROM tree_state FOR UPDATE")
+            second = pool.submit(seals_alone)
+            wait_until(lambda: waits_for_the_first(superuser))
+            for _ in range(3):
+                log.append([entry()])
+            assert sealer.seal(published=None, at=timezone.now()).size == 3
+        assert second.result().size == 3
+    assert indexes(superuser) == [0, 1, 2]
+
+
+def seals_alone():
+    """A round over a connection of its own."""
+    try:
+        return sealer.seal(published=None, at=timezone.now())
+    finally:
+        connections["seal"].close()
 
 
 def test_a_log_restored_into_another_cluster_is_not_sealed(sealed_log, superuser):
