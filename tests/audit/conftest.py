@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -22,12 +22,18 @@ from audit.entry import Actor, Entry
 from audit.note import LOG, WITNESS, Signer
 from audit.records import Month
 from audit.witness import Witness, application
+from deploy.servers import free_port
 from tests.people import OWN_LOW
 
 OFFLINE = Path(__file__).parents[2] / "eigyo_verify.py"
 ORIGIN = "test.invalid/read-log"
 YOSHIOKA = "N-10002"
 JANUARY, FEBRUARY = Month.parse("2019-01"), Month.parse("2019-02")
+# What the planner knows of the log's values, which it learns whenever autovacuum comes by.
+FORGET_VALUES = """
+SELECT pg_clear_attribute_stats('audit', relname, attname, false) FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+WHERE relname LIKE 'entry%' AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
+"""
 
 
 def entry(**changes) -> Entry:
@@ -69,12 +75,11 @@ class Neighbour:
 
     witness: Witness
     server: object = None
-    port: int = 0
+    port: int = field(default_factory=free_port)
 
     def answers(self) -> None:
         app = application(self.witness, lambda: int(timezone.now().timestamp()))
         self.server = make_server("127.0.0.1", self.port, app, handler_class=_Silent)
-        self.port = self.server.server_port
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}).start()
 
     def is_away(self) -> None:

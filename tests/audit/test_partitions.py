@@ -17,7 +17,8 @@ STANDING = (
 
 @pytest.fixture
 def partitions(empty_log, superuser):
-    """The partitions; whatever a test makes of them, they stand again afterwards."""
+    """The partitions up to three months ahead; whatever a test makes of them, they stand again afterwards."""
+    superuser.execute("SELECT audit.make_partitions(3)")
     before = set(superuser.execute(STANDING).fetchone()[0])
     yield
     with unguarded(superuser, "entry", "hold"):

@@ -20,7 +20,7 @@ from tests.people import OTHER_LOW, OWN_LOW, UNKNOWN_NUMBER
 
 
 @pytest.fixture
-def some_reads(region):
+def some_reads(region, empty_log):
     """An NW clerk opened a point, a retail clerk got a masked one, a wrong pair was refused."""
     region.nw_clerk().gets(f"/points/{OTHER_LOW}/")
     region.retail_clerk().gets(f"/points/{OTHER_LOW}/")

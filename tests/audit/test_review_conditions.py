@@ -11,7 +11,7 @@ from audit import chart, flags, forms, overview, queries, review
 from audit.choices import Action, Flag, Outcome, Period
 from audit.entry import Actor
 from audit.models import SavedCondition
-from tests.audit.conftest import entry
+from tests.audit.conftest import FORGET_VALUES, entry
 from tests.guarantees.markup import tree
 from tests.people import OTHER_LOW
 
@@ -75,6 +75,7 @@ class TestFlags:
     ):
         matching = queries.entries(queries.Condition(**WHOLE | condition)).order_by("-logged_at", "-id")[:50]
         statement, values = matching.query.sql_with_params()
+        superuser.execute(FORGET_VALUES)
         superuser.execute("SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_sort = off")
         (plan,) = superuser.execute(f"EXPLAIN (FORMAT JSON) {statement}", values).fetchone()
         parts = superuser.execute(
@@ -280,9 +281,10 @@ class TestDailyChart:
         assert chart.daily([(date(2026, 11, 20), 0, 0)]) is None
 
     def test_stands_on_the_page_hatched_and_as_a_table(self, officer, superuser):
-        superuser.execute(
-            "INSERT INTO entry (payload) VALUES (%s)", [entry(outcome=Outcome.REFUSED).payload()]
-        )
+        (logged_at,) = superuser.execute(
+            "INSERT INTO entry (payload) VALUES (%s) RETURNING logged_at",
+            [entry(outcome=Outcome.REFUSED).payload()],
+        ).fetchone()
         shown = page(officer)
         (drawing,) = [each for each in shown.all("svg") if each.attributes.get("role") == "img"]
         assert "拒否は期間全体で1件" in drawing.text
@@ -290,5 +292,5 @@ class TestDailyChart:
             "url(#hz)"
         ]
         (table,) = [each for each in shown.all("table") if "日別の件数" in each.text]
-        (today,) = [row for row in table.all("tr") if f"{timezone.localdate():%Y/%m/%d}" in row.text]
+        (today,) = [row for row in table.all("tr") if f"{timezone.localtime(logged_at):%Y/%m/%d}" in row.text]
         assert [cell.text for cell in today.all("td")][1:] == ["1"]

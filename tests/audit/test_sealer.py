@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from audit import log, sealer
 from audit.sealer import SealingRefused
-from tests.audit.conftest import blocks_read, entry, rows_read, unguarded
+from tests.audit.conftest import FORGET_VALUES, blocks_read, entry, rows_read, unguarded
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.usefixtures("sealed_log")
@@ -64,10 +64,6 @@ def test_what_commits_between_two_pages_waits_for_the_next_round(sealed_log, sup
     assert unsealed(superuser) == 0
 
 
-FORGET_VALUES = """
-SELECT pg_clear_attribute_stats('audit', relname, attname, false) FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-WHERE relname LIKE 'entry%' AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped
-"""
 ANALYSED = ["ANALYZE entry"]
 # As after a flood of entries whose values nobody has counted yet.
 ONLY_COUNTED = ["VACUUM entry", FORGET_VALUES]

@@ -248,8 +248,8 @@ class TestMemory:
             assert answers[90 - signed] == (409, "text/x.tlog.size", f"{signed}\n")
             assert office.remembers == (signed, root(signed))
 
-    def test_only_grows_while_many_ask(self, tmp_path):
-        office, remembered = Office(tmp_path / "witness.sqlite"), []
+    def test_only_grows_while_many_ask(self, many):
+        office, remembered = new_office(many), []
 
         def asks(step):
             old = 0

@@ -47,7 +47,7 @@ def server(database):
         process.wait(20)
 
 
-def _wait_for(url, seconds=30):
+def _wait_for(url, seconds=120):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
